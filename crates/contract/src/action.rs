@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+
+/// What a platform does once it has read the reply to its callback.
+///
+/// A [`Contract`](crate::Contract) translates between replies and actions in both directions, and
+/// everybody else speaks actions: dedup decides by them what to remember, a simulator plays the
+/// platform with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Action {
+    /// The callback arrived; the platform is done with it.
+    Accept,
+    /// The platform sends the callback again.
+    Retry {
+        /// How long it waits, where the platform lets the receiver say so.
+        after: Option<Duration>,
+    },
+    /// The platform gives up what it asked about, and shows the text to its user.
+    Refuse {
+        /// The text for the user; may be empty.
+        text: String,
+    },
+    /// The callback arrived, and the platform goes on with what the reply holds.
+    Use(Content),
+}
+
+/// What a platform takes from a reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Content {
+    /// A JSON document that is merged into the platform's own. The bytes are not checked.
+    Merge(Bytes),
+    /// A text to show.
+    Text(String),
+    /// A picture to show.
+    Image {
+        /// Its media type, such as `image/png`.
+        media_type: String,
+        /// The encoded picture.
+        bytes: Bytes,
+    },
+    /// A file to send.
+    File {
+        /// Its name, where the reply gives one.
+        name: Option<String>,
+        /// What it holds.
+        bytes: Bytes,
+    },
+}

@@ -1,0 +1,164 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use http::request;
+use serde_json::Value;
+
+use crate::{Contract, Envelope, Limits, Reason, Refusal, Spelling, json};
+
+/// One request of a platform, read once: lives in the request's extensions and is cheap to clone.
+///
+/// `Debug` shows no payload.
+#[derive(Clone)]
+pub struct Callback {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    body: Bytes,
+    spelling: Spelling,
+    json: OnceLock<Result<Value, Refusal>>,
+    envelope: OnceLock<Envelope>,
+    received: Option<Received>,
+}
+
+/// How a callback came to be, so that a later layer knows whether it may take it over.
+#[derive(Clone, Copy)]
+struct Received {
+    contract: &'static str,
+    limits: Limits,
+}
+
+impl Callback {
+    /// A callback that no layer has received: it has a body, and an empty envelope.
+    #[must_use]
+    pub fn new(body: Bytes, spelling: Spelling) -> Self {
+        Self::from_parts(body, spelling, None)
+    }
+
+    pub(crate) fn receive<C: Contract>(
+        contract: &C,
+        limits: Limits,
+        head: &request::Parts,
+        body: Bytes,
+    ) -> Result<Self, Refusal> {
+        let received = Received { contract: contract.name(), limits };
+        let callback = Self::from_parts(body, contract.spelling(), Some(received));
+        let envelope = contract.identify(head, &callback)?;
+        callback.inner.envelope.set(envelope).expect("only this line sets it");
+        Ok(callback)
+    }
+
+    fn from_parts(body: Bytes, spelling: Spelling, received: Option<Received>) -> Self {
+        let (json, envelope) = (OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { body, spelling, json, envelope, received }) }
+    }
+
+    /// The body as it arrived.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.inner.body
+    }
+
+    /// Who the callback is; empty where no layer has [received](crate::receive) it.
+    #[must_use]
+    pub fn envelope(&self) -> &Envelope {
+        const NOBODY: &Envelope = &Envelope { id: None, conversation: None, sent_at: None };
+        self.inner.envelope.get().unwrap_or(NOBODY)
+    }
+
+    /// The body as JSON, parsed when first asked for and never again.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] for what is not JSON in UTF-8 or is nested more than 128 deep,
+    /// [`Reason::Ambiguous`] for a key that stands twice in one object and for two spellings of
+    /// one field with different values.
+    pub fn json(&self) -> Result<&Value, Refusal> {
+        let Inner { body, spelling, json, .. } = &*self.inner;
+        json.get_or_init(|| json::parse(body, *spelling)).as_ref().map_err(Clone::clone)
+    }
+
+    /// The field of this canonical name in the body's object, in whichever spelling it stands.
+    ///
+    /// # Errors
+    /// Those of [`json`](Self::json), and [`Reason::Malformed`] if the body is no JSON object.
+    pub fn field(&self, name: &str) -> Result<Option<&Value>, Refusal> {
+        let Value::Object(fields) = self.json()? else {
+            let refusal = Refusal::new(Reason::Malformed { line: 1, column: 1 });
+            return Err(refusal.detail("the body must be a JSON object"));
+        };
+        let spelled_otherwise = || {
+            let spelling = self.inner.spelling;
+            fields.iter().find(|(key, _)| spelling(key) == name).map(|(_, value)| value)
+        };
+        Ok(fields.get(name).or_else(spelled_otherwise))
+    }
+
+    /// How the platform spells field names.
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        self.inner.spelling
+    }
+
+    /// The limits it was received under, which bind every later layer too.
+    pub(crate) fn limits(&self) -> Option<Limits> {
+        self.inner.received.map(|received| received.limits)
+    }
+
+    /// Whether this is what `contract` would make of `body`. Compares the buffer, not its bytes:
+    /// as we hold one, nobody else can have another at its address.
+    pub(crate) fn is_of(&self, contract: &'static str, body: &Bytes) -> bool {
+        let ours = &self.inner.body;
+        let same_body = ours.as_ptr() == body.as_ptr() && ours.len() == body.len();
+        same_body && self.inner.received.is_some_and(|received| received.contract == contract)
+    }
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Callback")
+            .field("bytes", &self.inner.body.len())
+            .field("envelope", self.envelope())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::as_written;
+
+    #[test]
+    fn json_is_parsed_once_for_all_clones() {
+        let callback = Callback::new(Bytes::from_static(b"{\"a\":1}"), as_written);
+        let copy = callback.clone();
+        let first: *const Value = callback.json().unwrap();
+        assert!(std::ptr::eq(first, copy.json().unwrap()));
+    }
+
+    #[test]
+    fn a_field_is_found_in_any_spelling() {
+        let spelling: Spelling = |name| if name == "msgId" { "msg_id" } else { name };
+        let callback = Callback::new(Bytes::from_static(b"{\"msgId\":\"1\"}"), spelling);
+        assert_eq!(callback.field("msg_id"), Ok(Some(&Value::from("1"))));
+        assert_eq!(callback.field("msg_ts"), Ok(None));
+    }
+
+    #[test]
+    fn only_an_object_has_fields() {
+        for body in ["[\"1\"]", "\"1\"", "null", "7"] {
+            let callback = Callback::new(Bytes::from(body), as_written);
+            assert!(callback.field("0").is_err(), "{body}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_payload() {
+        let callback = Callback::new(Bytes::from_static(b"{\"secret\":1}"), as_written);
+        callback.json().unwrap();
+        assert!(!format!("{callback:?}").contains("secret"));
+    }
+}

@@ -1,0 +1,217 @@
+use std::{
+    error::Error,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Method, Request, Response, request};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tower::ServiceExt;
+use tower_layer::Layer;
+use tower_service::Service;
+
+use crate::{Callback, Contract, Reason, Refusal, ResponseFuture};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// [`Layer`] that receives the callback for everything behind it: reads the body once, within a
+/// size and a time, and refuses what is not in the platform's format.
+///
+/// The other layers receive the callback themselves if this one does not stand in front of them;
+/// it is there for who wants other [limits](Self::limit) than the default ones.
+#[derive(Debug)]
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct ReceiveLayer<C> {
+    contract: Arc<C>,
+    limits: Limits,
+}
+
+/// Middleware that receives the callback. Made by [`ReceiveLayer`].
+///
+/// It is always ready; the inner service is polled ready when the body has been read, so that
+/// a slow sender keeps no place in it.
+#[derive(Debug)]
+pub struct Receive<S, C> {
+    inner: S,
+    contract: Arc<C>,
+    limits: Limits,
+}
+
+/// How much is read of a body, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The largest body in bytes. Default: 1 MiB.
+    pub bytes: usize,
+    /// How long the whole body may take to arrive. Default: 5 s.
+    pub deadline: Duration,
+}
+
+/// Whether a request may be a callback: platforms send them by POST. Handshakes and probes are
+/// none, and pass through every layer untouched.
+#[must_use]
+pub fn is_callback<B>(request: &Request<B>) -> bool {
+    request.method() == Method::POST
+}
+
+/// Receives a callback: takes over what an outer layer received, or reads and identifies it.
+/// For those who write layers.
+///
+/// What comes back is the request without its body, the [`Callback`] in its extensions. If
+/// something between two layers changed the body, the callback is made anew from what it became.
+///
+/// # Errors
+/// [`Reason::TooLarge`], [`Reason::TooSlow`], [`Reason::Cut`], and what the contract refuses.
+pub async fn receive<C, B>(
+    contract: &C,
+    limits: Limits,
+    request: Request<B>,
+) -> Result<(request::Parts, Callback), Refusal>
+where
+    C: Contract,
+    B: Body<Error: Into<BoxError>>,
+{
+    let (mut head, body) = request.into_parts();
+    let known = head.extensions.get::<Callback>().cloned();
+    let limits = known.as_ref().and_then(Callback::limits).unwrap_or(limits);
+    let body = read(body, limits).await?;
+    if let Some(callback) = known.filter(|known| known.is_of(contract.name(), &body)) {
+        return Ok((head, callback));
+    }
+    let callback = Callback::receive(contract, limits, &head, body)?;
+    head.extensions.insert(callback.clone());
+    Ok((head, callback))
+}
+
+/// The reply that refuses a callback, with the [`Refusal`] in its extensions. For those who write
+/// layers.
+pub fn refuse<C: Contract, B: From<Bytes>>(contract: &C, refusal: Refusal) -> Response<B> {
+    let mut response = contract.refuse(&refusal).map(B::from);
+    response.extensions_mut().insert(refusal);
+    response
+}
+
+// ===== impl ReceiveLayer =====
+
+impl<C: Contract> ReceiveLayer<C> {
+    /// Receives callbacks of this contract.
+    pub fn new(contract: C) -> Self {
+        Self { contract: Arc::new(contract), limits: Limits::default() }
+    }
+
+    /// Refuses larger bodies with 413. Default: 1 MiB.
+    pub fn limit(mut self, bytes: usize) -> Self {
+        self.limits.bytes = bytes;
+        self
+    }
+
+    /// Refuses with 408 what has not arrived whole by then. Default: 5 s.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = deadline;
+        self
+    }
+}
+
+// By hand: a derive would ask for `C: Clone`.
+impl<C> Clone for ReceiveLayer<C> {
+    fn clone(&self) -> Self {
+        Self { contract: Arc::clone(&self.contract), limits: self.limits }
+    }
+}
+
+impl<S, C> Layer<S> for ReceiveLayer<C> {
+    type Service = Receive<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Receive { inner, contract: Arc::clone(&self.contract), limits: self.limits }
+    }
+}
+
+// ===== impl Receive =====
+
+// By hand: a derive would ask for `C: Clone`.
+impl<S: Clone, C> Clone for Receive<S, C> {
+    fn clone(&self) -> Self {
+        let contract = Arc::clone(&self.contract);
+        Self { inner: self.inner.clone(), contract, limits: self.limits }
+    }
+}
+
+impl<S, C, B, ResBody> Service<Request<B>> for Receive<S, C>
+where
+    S: Service<Request<B>, Response = Response<ResBody>, Future: Send> + Clone + Send + 'static,
+    C: Contract,
+    B: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+    ResBody: From<Bytes> + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Request<B>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let inner = self.inner.clone();
+        if is_callback(&request) {
+            let contract = Arc::clone(&self.contract);
+            ResponseFuture::layered(call_received(contract, self.limits, inner, request))
+        } else {
+            ResponseFuture::passed(inner, request)
+        }
+    }
+}
+
+// ===== impl Limits =====
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: 1024 * 1024, deadline: Duration::from_secs(5) }
+    }
+}
+
+async fn call_received<S, C, B, ResBody>(
+    contract: Arc<C>,
+    limits: Limits,
+    inner: S,
+    request: Request<B>,
+) -> Result<S::Response, S::Error>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    C: Contract,
+    B: Body<Error: Into<BoxError>> + From<Bytes>,
+    ResBody: From<Bytes>,
+{
+    match receive(&*contract, limits, request).await {
+        Ok((head, callback)) => {
+            let body = B::from(callback.body().clone());
+            inner.oneshot(Request::from_parts(head, body)).await
+        }
+        Err(refusal) => Ok(refuse(&*contract, refusal)),
+    }
+}
+
+async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refusal>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    let Limits { bytes: limit, deadline } = limits;
+    if body.size_hint().lower() > limit as u64 {
+        return Err(Reason::TooLarge { limit }.into());
+    }
+    let whole = Limited::new(body, limit).collect();
+    match tokio::time::timeout(deadline, whole).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if is_length_limit(&*error) => Err(Reason::TooLarge { limit }.into()),
+        Ok(Err(_)) => Err(Reason::Cut.into()),
+        Err(_) => Err(Reason::TooSlow { deadline }.into()),
+    }
+}
+
+/// Ours, or that of a limit which somebody else put around the body.
+fn is_length_limit(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_length_limit)
+}

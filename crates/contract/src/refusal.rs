@@ -1,0 +1,290 @@
+use std::{borrow::Cow, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use serde_json::json;
+
+/// Why a layer answered instead of the handler.
+///
+/// It becomes a reply by [`Contract::refuse`](crate::Contract::refuse), by default a problem
+/// document (RFC 9457), and is left in that reply's extensions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    reason: Reason,
+    detail: Option<Cow<'static, str>>,
+    retry_after: Option<Duration>,
+}
+
+/// What a [`Refusal`] was made for.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The body is larger than the limit: 413.
+    #[error("the body is larger than {limit} bytes")]
+    TooLarge {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// The body did not arrive in time: 408.
+    #[error("the body did not arrive within {deadline:?}")]
+    TooSlow {
+        /// How long it was waited for.
+        deadline: Duration,
+    },
+    /// The connection broke before the body's end: 400.
+    #[error("the body ended early")]
+    Cut,
+    /// The body is not in the platform's format: 400.
+    #[error("the body is malformed at line {line}, column {column}")]
+    Malformed {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes; 0 stands before the line.
+        column: usize,
+    },
+    /// One field is given twice, or in two spellings with different values: 400. The position is
+    /// that of the object's end or of the second value.
+    #[error("a field is ambiguous at line {line}, column {column}")]
+    Ambiguous {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+    },
+    /// The callback has no usable id: 400.
+    #[error("the callback has no usable id")]
+    Unidentified,
+    /// The id is known with another body: 422.
+    #[error("another callback with this id arrived before")]
+    Conflict,
+    /// The first copy did not finish within the wait bound: 503.
+    #[error("the first copy of this callback still runs")]
+    StillRunning,
+    /// Too many copies of one callback wait for its first: 503.
+    #[error("too many copies of this callback wait")]
+    Crowded,
+    /// Too many callbacks run at once: 503.
+    #[error("too many callbacks run")]
+    Overloaded,
+    /// The receiver shuts down: 503.
+    #[error("the receiver shuts down")]
+    Draining,
+    /// The store of ids did not answer: 503.
+    #[error("the store of ids is not available")]
+    StoreUnavailable,
+    /// The handler panicked, returned an error or broke off its reply: 500.
+    #[error("the handler failed")]
+    HandlerFailed,
+}
+
+// ===== impl Refusal =====
+
+impl Refusal {
+    /// A refusal with the reason's own text as its detail. One of status 503 asks to come back
+    /// after a second.
+    #[must_use]
+    pub fn new(reason: Reason) -> Self {
+        let busy = reason.status() == StatusCode::SERVICE_UNAVAILABLE;
+        Self { reason, detail: None, retry_after: busy.then_some(Duration::from_secs(1)) }
+    }
+
+    /// Replaces the detail. It is sent to the client: no payload, no secrets.
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// Sets what the `Retry-After` header says, in seconds rounded up.
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// What the refusal was made for.
+    #[must_use]
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    /// The refusal as a problem document (RFC 9457), of type `about:blank`, with the reason's
+    /// [code](Reason::code) as the member `reason`.
+    #[must_use]
+    pub fn to_problem(&self) -> Response<Bytes> {
+        let status = self.reason.status();
+        let detail = self.detail.as_deref().map_or_else(|| self.reason.to_string(), str::to_owned);
+        let mut problem = json!({
+            "title": status.canonical_reason(),
+            "status": status.as_u16(),
+            "detail": detail,
+            "reason": self.reason.code(),
+        });
+        if let Some((line, column)) = self.reason.position() {
+            problem["line"] = line.into();
+            problem["column"] = column.into();
+        }
+        let mut response = Response::new(Bytes::from(problem.to_string()));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        let problem_json = HeaderValue::from_static("application/problem+json");
+        headers.insert(header::CONTENT_TYPE, problem_json);
+        if let Some(after) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, whole_seconds(after).into());
+        }
+        response
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self::new(reason)
+    }
+}
+
+// ===== impl Reason =====
+
+impl Reason {
+    /// A stable name for machines, such as `too-large`.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too-large",
+            Self::TooSlow { .. } => "too-slow",
+            Self::Cut => "cut",
+            Self::Malformed { .. } => "malformed",
+            Self::Ambiguous { .. } => "ambiguous",
+            Self::Unidentified => "unidentified",
+            Self::Conflict => "conflict",
+            Self::StillRunning => "still-running",
+            Self::Crowded => "crowded",
+            Self::Overloaded => "overloaded",
+            Self::Draining => "draining",
+            Self::StoreUnavailable => "store-unavailable",
+            Self::HandlerFailed => "handler-failed",
+        }
+    }
+
+    /// The status that says it in plain HTTP.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::Cut | Self::Malformed { .. } | Self::Ambiguous { .. } | Self::Unidentified => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::Conflict => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::StillRunning
+            | Self::Crowded
+            | Self::Overloaded
+            | Self::Draining
+            | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::HandlerFailed => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn position(&self) -> Option<(usize, usize)> {
+        match *self {
+            Self::Malformed { line, column } | Self::Ambiguous { line, column } => {
+                Some((line, column))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What `Retry-After` speaks: whole seconds, never too early.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn renders_a_problem_document() {
+        let response = Refusal::new(Reason::Malformed { line: 1, column: 7 }).to_problem();
+        assert_eq!(response.status(), 400);
+        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(
+            body,
+            json!({
+                "title": "Bad Request",
+                "status": 400,
+                "detail": "the body is malformed at line 1, column 7",
+                "reason": "malformed",
+                "line": 1,
+                "column": 7,
+            })
+        );
+    }
+
+    #[test]
+    fn every_503_says_when_to_come_back() {
+        for reason in [
+            Reason::StillRunning,
+            Reason::Crowded,
+            Reason::Overloaded,
+            Reason::Draining,
+            Reason::StoreUnavailable,
+        ] {
+            let response = Refusal::new(reason).to_problem();
+            assert_eq!(
+                (response.status().as_u16(), &response.headers()["retry-after"]),
+                (503, &HeaderValue::from(1))
+            );
+        }
+        let response = Refusal::new(Reason::Conflict).to_problem();
+        assert_eq!(response.headers().get("retry-after"), None);
+    }
+
+    #[test]
+    fn retry_after_is_rounded_up() {
+        let refusal = Refusal::new(Reason::StillRunning).retry_after(Duration::from_millis(1_001));
+        assert_eq!(refusal.to_problem().headers()["retry-after"], "2");
+    }
+
+    #[test]
+    fn every_reason_has_its_own_text_status_and_code() {
+        let deadline = Duration::from_secs(5);
+        let said = [
+            Reason::TooLarge { limit: 10 },
+            Reason::TooSlow { deadline },
+            Reason::Cut,
+            Reason::Malformed { line: 1, column: 2 },
+            Reason::Ambiguous { line: 1, column: 2 },
+            Reason::Unidentified,
+            Reason::Conflict,
+            Reason::StillRunning,
+            Reason::Crowded,
+            Reason::Overloaded,
+            Reason::Draining,
+            Reason::StoreUnavailable,
+            Reason::HandlerFailed,
+        ]
+        .map(|reason| format!("{} {} {reason}", reason.status().as_u16(), reason.code()));
+        assert_eq!(
+            said,
+            [
+                "413 too-large the body is larger than 10 bytes",
+                "408 too-slow the body did not arrive within 5s",
+                "400 cut the body ended early",
+                "400 malformed the body is malformed at line 1, column 2",
+                "400 ambiguous a field is ambiguous at line 1, column 2",
+                "400 unidentified the callback has no usable id",
+                "422 conflict another callback with this id arrived before",
+                "503 still-running the first copy of this callback still runs",
+                "503 crowded too many copies of this callback wait",
+                "503 overloaded too many callbacks run",
+                "503 draining the receiver shuts down",
+                "503 store-unavailable the store of ids is not available",
+                "500 handler-failed the handler failed",
+            ]
+        );
+    }
+}

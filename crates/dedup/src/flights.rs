@@ -1,0 +1,137 @@
+use std::{collections::hash_map::Entry, fmt, sync::Arc};
+
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
+
+use crate::{Fingerprint, Key, Reply, fingerprint::differ, key::Shards};
+
+/// The callbacks that run in this process, and who waits for them.
+pub(crate) struct Flights {
+    table: Shards<InFlight>,
+}
+
+struct InFlight {
+    fingerprint: Option<Fingerprint>,
+    /// Made when the first follower comes: most callbacks have none.
+    followers: Option<watch::Sender<Option<Landed>>>,
+}
+
+/// How a flight ended: by the handler's reply, or, if it was too large to be shared, by the
+/// platform's plain accept.
+pub(crate) type Landed = Option<Arc<Reply>>;
+
+/// What a copy is to the others of its key.
+#[derive(Debug)]
+pub(crate) enum Join {
+    /// The first: it runs.
+    Lead(Flight),
+    /// It waits for the first.
+    Follow(Follower),
+    /// It is another callback with the same id.
+    Conflict,
+    /// Too many wait already.
+    Crowded,
+}
+
+/// The lead's place in the table. Gives it up when dropped, and its followers start anew.
+pub(crate) struct Flight {
+    place: Option<(Arc<Flights>, u128)>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Follower {
+    landed: watch::Receiver<Option<Landed>>,
+}
+
+/// What a follower waited for.
+#[derive(Debug)]
+pub(crate) enum Followed {
+    Landed(Landed),
+    /// The lead gave up without a result.
+    Abandoned,
+    TimedOut,
+}
+
+// ===== impl Flights =====
+
+impl Flights {
+    pub(crate) fn new() -> Self {
+        Self { table: Shards::new() }
+    }
+
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        key: &Key,
+        fingerprint: Option<Fingerprint>,
+        max_followers: usize,
+    ) -> Join {
+        let hash = key.keyed_hash();
+        match self.table.lock(hash).entry(hash) {
+            Entry::Vacant(place) => {
+                place.insert(InFlight { fingerprint, followers: None });
+                Join::Lead(Flight { place: Some((Arc::clone(self), hash)) })
+            }
+            Entry::Occupied(flight) if differ(flight.get().fingerprint, fingerprint) => {
+                Join::Conflict
+            }
+            Entry::Occupied(mut flight) => {
+                let followers = &mut flight.get_mut().followers;
+                let followers = followers.get_or_insert_with(|| watch::Sender::new(None));
+                if followers.receiver_count() < max_followers {
+                    Join::Follow(Follower { landed: followers.subscribe() })
+                } else {
+                    Join::Crowded
+                }
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Flights {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Flights({})", self.table.len())
+    }
+}
+
+// ===== impl Flight =====
+
+impl Flight {
+    /// Leaves the table, and tells the followers how it ended.
+    pub(crate) fn land(mut self, landed: Landed) {
+        if let Some(followers) = self.leave() {
+            followers.send_replace(Some(landed));
+        }
+    }
+
+    fn leave(&mut self) -> Option<watch::Sender<Option<Landed>>> {
+        let (flights, hash) = self.place.take()?;
+        let flight = flights.table.lock(hash).remove(&hash);
+        flight?.followers
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl fmt::Debug for Flight {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Flight")
+    }
+}
+
+// ===== impl Follower =====
+
+impl Follower {
+    pub(crate) async fn landed(mut self, deadline: Instant) -> Followed {
+        match timeout_at(deadline, self.landed.wait_for(Option::is_some)).await {
+            Ok(Ok(landed)) => landed.clone().map_or(Followed::Abandoned, Followed::Landed),
+            Ok(Err(_)) => Followed::Abandoned,
+            Err(_) => Followed::TimedOut,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+use std::{
+    collections::{HashMap, hash_map::RandomState},
+    fmt::{self, Write},
+    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+};
+
+/// What a store knows a callback by: its id with everything that tells equal ids apart.
+///
+/// `Debug` shows only the hash, because the text may hold a secret part of the route's path.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Key {
+    text: String,
+    hash: u128,
+}
+
+/// A table of keys, split so that two threads seldom meet.
+pub(crate) struct Shards<V> {
+    shards: Box<[Mutex<Shard<V>>]>,
+}
+
+type Shard<V> = HashMap<u128, V, BuildHasherDefault<AlreadyHashed>>;
+
+/// Takes the hash of a [`Key`] as it is: a key is hashed once.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct AlreadyHashed(u64);
+
+/// Two keyed hashes side by side. Keys are told apart by these 128 bits alone, so a sender who
+/// chooses ids must not be able to find two that collide: the seeds are the process's secret.
+static SEEDS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
+
+const SHARDS: usize = 64;
+
+// ===== impl Key =====
+
+impl Key {
+    /// A key of these parts, which cannot run into each other.
+    #[must_use]
+    pub fn new(parts: &[&str]) -> Self {
+        let len = parts.iter().map(|part| part.len() + 4).sum();
+        let mut text = String::with_capacity(len);
+        for part in parts {
+            write!(text, "{}:{part}", part.len()).expect("a string takes all that is written");
+        }
+        let hash = SEEDS.each_ref().map(|seed| u128::from(seed.hash_one(text.as_str())));
+        Self { text, hash: hash[0] << 64 | hash[1] }
+    }
+
+    /// The parts, each behind its length. The same in every process.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// A keyed hash. Another one in every process.
+    #[must_use]
+    pub fn keyed_hash(&self) -> u128 {
+        self.hash
+    }
+}
+
+impl Hash for Key {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.hash.hash(state);
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:032x})", self.hash)
+    }
+}
+
+// ===== impl Shards =====
+
+impl<V> Shards<V> {
+    pub(crate) fn new() -> Self {
+        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
+    }
+
+    pub(crate) fn lock(&self, hash: u128) -> MutexGuard<'_, Shard<V>> {
+        // The high half: a map within a shard goes by the low one.
+        #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+        let shard = (hash >> 64) as usize % SHARDS;
+        // No panic can leave a map half-changed: nothing of ours runs under the lock.
+        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        let shard_len =
+            |shard: &Mutex<Shard<V>>| shard.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.shards.iter().map(shard_len).sum()
+    }
+}
+
+// ===== impl AlreadyHashed =====
+
+impl Hasher for AlreadyHashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only the u128 of a key is hashed");
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
+    fn write_u128(&mut self, hash: u128) {
+        self.0 = hash as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_cannot_run_into_each_other() {
+        assert_ne!(Key::new(&["a", "bc"]), Key::new(&["ab", "c"]));
+        assert_ne!(Key::new(&["a", ""]), Key::new(&["", "a"]));
+        assert_eq!(Key::new(&["a", "b"]), Key::new(&["a", "b"]));
+    }
+
+    #[test]
+    fn d19_the_hash_is_keyed() {
+        // An unkeyed hash would be the same for the same text under every seed.
+        let other: [RandomState; 2] = Default::default();
+        let key = Key::new(&["wulai.delivery", "1"]);
+        assert_ne!(u128::from(other[0].hash_one(key.as_str())), key.keyed_hash() >> 64);
+        assert_ne!(key.keyed_hash() >> 64, key.keyed_hash() & u128::from(u64::MAX));
+    }
+
+    #[test]
+    fn debug_shows_no_text() {
+        assert!(!format!("{:?}", Key::new(&["/secret-path"])).contains("secret"));
+    }
+}

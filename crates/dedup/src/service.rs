@@ -1,0 +1,196 @@
+use std::{
+    error::Error,
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, request};
+use http_body::Body;
+use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+use tower::ServiceExt;
+use tower_callback_contract::{
+    Action, Callback, Contract, Limits, Reason, Refusal, ResponseFuture, is_callback, receive,
+    refuse,
+};
+use tower_service::Service;
+use tracing::Instrument;
+
+use crate::{
+    Fingerprint, Key, MemoryStore, OnConflict, OnMissingId, Outcome, Store,
+    detach::Detached,
+    flights::{Followed, Join, Landed},
+    layer::Shared,
+    run::Run,
+};
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// Middleware that runs the handler once per callback id. Made by
+/// [`DedupLayer`](crate::DedupLayer).
+///
+/// It is always ready; the inner service is polled ready when it is to run, so that copies which
+/// wait keep no place in it.
+pub struct Dedup<I, C, S = MemoryStore> {
+    inner: I,
+    shared: Arc<Shared<C, S>>,
+}
+
+impl<I, C, S> Dedup<I, C, S> {
+    pub(crate) fn new(inner: I, shared: Arc<Shared<C, S>>) -> Self {
+        Self { inner, shared }
+    }
+}
+
+// By hand: a derive would ask for `C: Clone` and `S: Clone`.
+impl<I: Clone, C, S> Clone for Dedup<I, C, S> {
+    fn clone(&self) -> Self {
+        Self { inner: self.inner.clone(), shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<I, C: Contract, S> fmt::Debug for Dedup<I, C, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Dedup")
+            .field("contract", &self.shared.contract.name())
+            .field("settings", &self.shared.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<I, C, S, B, ResBody> Service<Request<B>> for Dedup<I, C, S>
+where
+    I: Service<Request<B>, Response = Response<ResBody>, Error: Send, Future: Send>,
+    I: Clone + Send + 'static,
+    C: Contract,
+    S: Store,
+    B: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+    ResBody: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+{
+    type Response = I::Response;
+    type Error = I::Error;
+    type Future = ResponseFuture<I, Request<B>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let inner = self.inner.clone();
+        if is_callback(&request) {
+            let shared = Arc::clone(&self.shared);
+            // Held to the callback's end: a drain waits for it.
+            let tracked = shared.tracker.token();
+            ResponseFuture::layered(deduplicate(shared, tracked, inner, request))
+        } else {
+            ResponseFuture::passed(inner, request)
+        }
+    }
+}
+
+async fn deduplicate<I, C, S, B, ResBody>(
+    shared: Arc<Shared<C, S>>,
+    tracked: TaskTrackerToken,
+    inner: I,
+    request: Request<B>,
+) -> Result<I::Response, I::Error>
+where
+    I: Service<Request<B>, Response = Response<ResBody>, Error: Send, Future: Send>,
+    I: Send + 'static,
+    C: Contract,
+    S: Store,
+    B: Body<Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+    ResBody: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+{
+    let (head, callback) = match shared.admit(request).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return Ok(shared.refuse(refusal)),
+    };
+    let body = callback.body().clone();
+    let fingerprint = shared.fingerprint(&callback);
+    let Some(key) = shared.key(&head, &callback, fingerprint) else {
+        if shared.settings.on_missing_id == OnMissingId::Refuse {
+            return Ok(shared.refuse(Reason::Unidentified.into()));
+        }
+        let mut response = inner.oneshot(Request::from_parts(head, B::from(body))).await?;
+        response.extensions_mut().insert(Outcome::Unidentified);
+        return Ok(response);
+    };
+    let deadline = Instant::now() + shared.settings.wait;
+    loop {
+        match shared.flights.join(&key, fingerprint, shared.settings.max_waiters) {
+            Join::Lead(flight) => {
+                let run = Run { shared, tracked, key, fingerprint, flight, callback };
+                let run = run.lead(inner, Request::from_parts(head, B::from(body)));
+                return Detached::new(run.in_current_span()).await;
+            }
+            Join::Follow(follower) => match follower.landed(deadline).await {
+                Followed::Landed(landed) => return Ok(shared.answer(landed, Outcome::Joined)),
+                Followed::TimedOut => return Ok(shared.refuse(Reason::StillRunning.into())),
+                Followed::Abandoned => {}
+            },
+            Join::Conflict => return Ok(shared.refuse(Reason::Conflict.into())),
+            Join::Crowded => return Ok(shared.refuse(Reason::Crowded.into())),
+        }
+    }
+}
+
+impl<C: Contract, S> Shared<C, S> {
+    async fn admit<B>(&self, request: Request<B>) -> Result<(request::Parts, Callback), Refusal>
+    where
+        B: Body<Error: Into<BoxError>>,
+    {
+        if self.tracker.is_closed() {
+            return Err(Reason::Draining.into());
+        }
+        if self.tracker.len() > self.settings.max_running {
+            return Err(Reason::Overloaded.into());
+        }
+        receive(&*self.contract, Limits::default(), request).await
+    }
+
+    fn fingerprint(&self, callback: &Callback) -> Option<Fingerprint> {
+        (self.settings.on_conflict != OnConflict::FirstWins)
+            .then(|| Fingerprint::of(callback, &self.settings.volatile))
+    }
+
+    fn key(
+        &self,
+        head: &request::Parts,
+        callback: &Callback,
+        fingerprint: Option<Fingerprint>,
+    ) -> Option<Key> {
+        let id = callback.envelope().id.as_ref()?;
+        let other = fingerprint
+            .filter(|_| self.settings.on_conflict == OnConflict::TreatAsNew)
+            .map_or_else(String::new, |Fingerprint(body)| format!("{body:016x}"));
+        let parts = [&self.settings.scope, id.scope(), head.uri.path(), id.as_str(), &other];
+        Some(Key::new(&parts))
+    }
+
+    pub(crate) fn refuse<B: From<Bytes>>(&self, refusal: Refusal) -> Response<B> {
+        let contract = self.contract.name();
+        let outcome = match refusal.reason() {
+            Reason::Conflict => Outcome::Conflict,
+            _ => Outcome::Refused,
+        };
+        tracing::warn!(contract, reason = refusal.reason().code(), "callback refused");
+        let mut response = refuse(&*self.contract, refusal);
+        response.extensions_mut().insert(outcome);
+        response
+    }
+
+    /// The reply of another copy's run.
+    pub(crate) fn answer<B: From<Bytes>>(&self, landed: Landed, outcome: Outcome) -> Response<B> {
+        let mut response = match landed {
+            Some(reply) => reply.to_response(),
+            None => self.contract.reply(&Action::Accept),
+        };
+        let replayed = HeaderValue::from_static("true");
+        response.headers_mut().insert("idempotency-replayed", replayed);
+        response.extensions_mut().insert(outcome);
+        response.map(B::from)
+    }
+}

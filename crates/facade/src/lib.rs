@@ -1,0 +1,70 @@
+//! Tower layers for apps that receive chat-platform callbacks.
+//!
+//! Platforms send every callback at least once, and hang up when the answer is slow. A layer
+//! around the handler you already have makes it run once:
+//!
+//! ```
+//! # #[cfg(all(feature = "wulai", feature = "axum"))]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() {
+//! use axum::{Json, Router, body::Body, http::Request, routing::post};
+//! use serde_json::{Value, json};
+//! use tower::ServiceExt;
+//! use tower_callback::{dedup::Attempt, wulai::WulaiLayer};
+//!
+//! async fn deliver(attempt: Attempt, Json(message): Json<Value>) -> &'static str {
+//!     assert_eq!(attempt.number, 1);
+//!     println!("{}: {}", message["user_id"], message["msg_body"]["text"]["content"]);
+//!     "success"
+//! }
+//!
+//! let app: Router =
+//!     Router::new().route("/callback/message", post(deliver).layer(WulaiLayer::delivery()));
+//!
+//! let message = json!({
+//!     "user_id": "anna", "msg_id": "17", "msg_ts": "1700000000000",
+//!     "msg_body": {"text": {"content": "您好"}},
+//! });
+//! for replayed in [None, Some("true")] {
+//!     let callback = Request::post("/callback/message")
+//!         .header("content-type", "application/json")
+//!         .body(Body::from(message.to_string()))
+//!         .unwrap();
+//!     let reply = app.clone().oneshot(callback).await.unwrap();
+//!     assert_eq!(reply.status(), 200);
+//!     let header = reply.headers().get("idempotency-replayed");
+//!     assert_eq!(header.map(|value| value.to_str().unwrap()), replayed);
+//! }
+//! # }
+//! # #[cfg(not(all(feature = "wulai", feature = "axum")))]
+//! # fn main() {}
+//! ```
+//!
+//! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
+//! * [`dedup`]: the layer that runs a handler once per id, for any platform.
+//! * At the root: the vocabulary, and [`Contract`], to describe a platform of your own.
+//!
+//! # Where the layers go
+//!
+//! ```text
+//! request ──▶ receive ──▶ dedup ──▶ your handler
+//!             cap, deadline,        once per id; a hang-up cannot cut it
+//!             one parse
+//! ```
+//!
+//! Layers of authentication and limits of rate go outside, so that a forger cannot use up ids.
+//! Layers that stand inside of dedup run once per id, as the handler does.
+//!
+//! # What happens when …
+//!
+//! The [`dedup`] docs say it for every case, the [`wulai`] docs for what is the platform's own.
+//!
+//! # Features
+//!
+//! * `wulai` (default): the platform Wulai 吾来.
+//! * `axum`: [`dedup::Attempt`] as an extractor.
+
+pub use tower_callback_contract::*;
+pub use tower_callback_dedup as dedup;
+#[cfg(feature = "wulai")]
+pub use tower_callback_wulai as wulai;

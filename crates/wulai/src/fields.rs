@@ -1,0 +1,267 @@
+use std::{fmt, time::Duration};
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use tower_callback_contract::{Callback, Reason, Refusal, Timestamp};
+
+use crate::spelling::spelling;
+
+/// The fields of one JSON object, to be taken by their canonical names.
+///
+/// Models are read through it rather than by serde's derive, which takes an array for an object,
+/// refuses two spellings that agree, and quotes payload in its errors.
+#[derive(Deserialize)]
+#[serde(try_from = "Value")]
+pub(crate) struct Fields(Map<String, Value>);
+
+/// Where a document does not fit its model. Names the field, never its value.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Misfit {
+    /// A JSON pointer of canonical names; empty for the document itself.
+    pointer: String,
+    what: &'static str,
+}
+
+// ===== impl Fields =====
+
+impl Fields {
+    /// Takes a field that must be there.
+    pub(crate) fn required<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value) -> Result<T, Misfit>,
+    ) -> Result<T, Misfit> {
+        self.optional(name, read)?.ok_or_else(|| Misfit::new("is missing").under(name))
+    }
+
+    /// Takes a field that may be absent or null.
+    pub(crate) fn optional<T>(
+        &mut self,
+        name: &str,
+        read: impl FnOnce(Value) -> Result<T, Misfit>,
+    ) -> Result<Option<T>, Misfit> {
+        self.take(name)
+            .and_then(|value| value.map(read).transpose())
+            .map_err(|misfit| misfit.under(name))
+    }
+
+    /// Takes an array that may be absent or null, which is the same as empty.
+    pub(crate) fn list<T>(
+        &mut self,
+        name: &str,
+        item: impl Fn(Value) -> Result<T, Misfit>,
+    ) -> Result<Vec<T>, Misfit> {
+        self.optional(name, list_of(item)).map(Option::unwrap_or_default)
+    }
+
+    /// Whether a field is there and not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        get(&self.0, name).is_some_and(|value| !value.is_null())
+    }
+
+    /// The spellings in which a field stands.
+    pub(crate) fn keys(&self, name: &str) -> Vec<String> {
+        keys_of(&self.0, name)
+    }
+
+    /// What nobody took, as it was spelled.
+    pub(crate) fn rest(self) -> Map<String, Value> {
+        self.0
+    }
+
+    fn take(&mut self, name: &str) -> Result<Option<Value>, Misfit> {
+        let mut taken = Vec::new();
+        self.0.retain(|key, value| {
+            let other = spelling(key) != name;
+            if !other {
+                taken.push(value.take());
+            }
+            other
+        });
+        if taken.windows(2).any(|two| two[0] != two[1]) {
+            return Err(Misfit::new("has two spellings with different values"));
+        }
+        Ok(taken.pop().filter(|value| !value.is_null()))
+    }
+}
+
+impl TryFrom<Value> for Fields {
+    type Error = Misfit;
+
+    fn try_from(value: Value) -> Result<Self, Misfit> {
+        map(value).map(Self)
+    }
+}
+
+// ===== impl Misfit =====
+
+impl Misfit {
+    pub(crate) fn new(what: &'static str) -> Self {
+        let pointer = String::new();
+        Self { pointer, what }
+    }
+
+    fn under(mut self, step: impl fmt::Display) -> Self {
+        self.pointer = format!("/{step}{}", self.pointer);
+        self
+    }
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.pointer {
+            "" => write!(f, "the document {}", self.what),
+            pointer => write!(f, "field `{pointer}` {}", self.what),
+        }
+    }
+}
+
+impl From<Misfit> for Refusal {
+    fn from(misfit: Misfit) -> Self {
+        Self::new(Reason::Malformed { line: 1, column: 1 }).detail(misfit.to_string())
+    }
+}
+
+/// Reads a callback's document, which was parsed before, as a model.
+pub(crate) fn read<T>(callback: &Callback) -> Result<T, Refusal>
+where
+    T: TryFrom<Fields, Error = Misfit>,
+{
+    Ok(object(callback.json()?.clone())?)
+}
+
+/// The field of this canonical name, in whichever spelling it stands.
+pub(crate) fn get<'m>(object: &'m Map<String, Value>, name: &str) -> Option<&'m Value> {
+    let other = || object.iter().find(|(key, _)| spelling(key) == name);
+    object.get(name).or_else(|| other().map(|(_, value)| value))
+}
+
+/// The spellings in which a field stands; empty if it is absent.
+pub(crate) fn keys_of(object: &Map<String, Value>, name: &str) -> Vec<String> {
+    let keys = object.keys().filter(|key| spelling(key) == name);
+    keys.cloned().collect()
+}
+
+pub(crate) fn object<T>(value: Value) -> Result<T, Misfit>
+where
+    T: TryFrom<Fields, Error = Misfit>,
+{
+    Fields::try_from(value)?.try_into()
+}
+
+pub(crate) fn list_of<T>(
+    item: impl Fn(Value) -> Result<T, Misfit>,
+) -> impl FnOnce(Value) -> Result<Vec<T>, Misfit> {
+    move |value| {
+        let Value::Array(items) = value else {
+            return Err(Misfit::new("must be an array"));
+        };
+        let numbered = items.into_iter().enumerate();
+        numbered.map(|(index, value)| item(value).map_err(|misfit| misfit.under(index))).collect()
+    }
+}
+
+pub(crate) fn map(value: Value) -> Result<Map<String, Value>, Misfit> {
+    match value {
+        Value::Object(fields) => Ok(fields),
+        _ => Err(Misfit::new("must be a JSON object")),
+    }
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "has the signature of the other readers")]
+pub(crate) fn anything(value: Value) -> Result<Value, Misfit> {
+    Ok(value)
+}
+
+pub(crate) fn text(value: Value) -> Result<String, Misfit> {
+    match value {
+        Value::String(text) => Ok(text),
+        _ => Err(Misfit::new("must be a string")),
+    }
+}
+
+/// A string, or an integer as its decimal text: what an [`Id`](tower_callback_contract::Id) takes.
+pub(crate) fn id_text(value: Value) -> Result<String, Misfit> {
+    match value {
+        Value::String(text) => Ok(text),
+        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+        _ => Err(Misfit::new("must be a string or an integer")),
+    }
+}
+
+/// A word of a list that may grow.
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, Misfit> {
+    let is_text = value.is_string();
+    let word = is_text.then(|| T::deserialize(value).ok()).flatten();
+    word.ok_or_else(|| Misfit::new("must be a string"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
+pub(crate) fn flag(value: Value) -> Result<bool, Misfit> {
+    value.as_bool().ok_or_else(|| Misfit::new("must be a boolean"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
+pub(crate) fn number(value: Value) -> Result<f64, Misfit> {
+    value.as_f64().ok_or_else(|| Misfit::new("must be a number"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
+pub(crate) fn seconds(value: Value) -> Result<Duration, Misfit> {
+    let seconds = value.as_u64().map(Duration::from_secs);
+    seconds.ok_or_else(|| Misfit::new("must be a whole number of seconds"))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
+pub(crate) fn time(value: Value) -> Result<Timestamp, Misfit> {
+    Timestamp::from_json(&value).ok_or_else(|| Misfit::new("must be a time in milliseconds"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(value: Value) -> Fields {
+        Fields::try_from(value).unwrap()
+    }
+
+    #[test]
+    fn a_field_is_taken_in_every_spelling_at_once() {
+        let document = json!({"similarResponse": [1], "similar_responses": [1], "x": 2});
+        let mut fields = fields(document);
+        assert_eq!(fields.optional("similar_response", anything), Ok(Some(json!([1]))));
+        assert_eq!(Value::from(fields.rest()), json!({"x": 2}));
+    }
+
+    #[test]
+    fn spellings_that_differ_are_refused() {
+        let mut fields = fields(json!({"msgId": "secret", "msg_id": "other"}));
+        let misfit = fields.required("msg_id", text).unwrap_err().to_string();
+        assert_eq!(misfit, "field `/msg_id` has two spellings with different values");
+    }
+
+    #[test]
+    fn null_is_absent() {
+        let mut fields = fields(json!({"a": null, "b": null}));
+        assert!(!fields.has("a"));
+        assert_eq!(fields.optional("a", text), Ok(None));
+        assert_eq!(fields.required("b", text), Err(Misfit::new("is missing").under("b")));
+    }
+
+    #[test]
+    fn a_misfit_is_named_by_its_path() {
+        let mut fields = fields(json!({"quickReply": ["a", 7]}));
+        let misfit = fields.list("quick_reply", text).unwrap_err();
+        assert_eq!(misfit.to_string(), "field `/quick_reply/1` must be a string");
+    }
+
+    #[test]
+    fn only_an_object_has_fields() {
+        for value in [json!([]), json!(null), json!("{}"), json!(1)] {
+            let misfit = Fields::try_from(value).err().unwrap();
+            assert_eq!(misfit.to_string(), "the document must be a JSON object");
+        }
+    }
+}

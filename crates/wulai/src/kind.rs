@@ -1,0 +1,82 @@
+use serde_json::Value;
+use tower_callback_contract::{Callback, Envelope, Id, Refusal, Timestamp};
+
+/// Which of the three a callback is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Delivery,
+    Route,
+    Error,
+}
+
+impl Kind {
+    /// Recognises a callback by its fields.
+    pub(crate) fn of(callback: &Callback) -> Result<Self, Refusal> {
+        let has = |name| {
+            let field = callback.field(name);
+            field.map(|field| field.is_some_and(|value| !value.is_null()))
+        };
+        if has("suggested_response")? {
+            Ok(Self::Route)
+        } else if has("error_msg")? || has("source_msg_id")? {
+            Ok(Self::Error)
+        } else {
+            Ok(Self::Delivery)
+        }
+    }
+
+    /// The name of the kind's contract, which is also the scope of its ids.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Delivery => "wulai.delivery",
+            Self::Route => "wulai.route",
+            Self::Error => "wulai.error",
+        }
+    }
+
+    pub(crate) fn identify(self, callback: &Callback) -> Result<Envelope, Refusal> {
+        match self {
+            Self::Error => identify_error(callback),
+            _ => identify_message(self, callback),
+        }
+    }
+}
+
+fn identify_message(kind: Kind, callback: &Callback) -> Result<Envelope, Refusal> {
+    let (id, sent_at) = (callback.field("msg_id")?, callback.field("msg_ts")?);
+    Ok(Envelope {
+        id: id.and_then(|id| Id::from_json(kind.name(), id)),
+        conversation: conversation(callback)?,
+        sent_at: sent_at.and_then(Timestamp::from_json),
+    })
+}
+
+fn identify_error(callback: &Callback) -> Result<Envelope, Refusal> {
+    let mut parts = Vec::new();
+    for name in ["user_id", "error_msg", "source_msg_id"] {
+        let field = callback.field(name)?.unwrap_or(&Value::Null);
+        parts.push(part_of_id(field));
+    }
+    // One part that is no text makes no id at all: two events must not become one.
+    let parts: Option<Vec<_>> = parts.iter().map(Option::as_deref).collect();
+    Ok(Envelope {
+        id: parts.and_then(|parts| Id::composed(Kind::Error.name(), &parts)),
+        conversation: conversation(callback)?,
+        sent_at: None,
+    })
+}
+
+fn conversation(callback: &Callback) -> Result<Option<String>, Refusal> {
+    let user = callback.field("user_id")?;
+    Ok(user.and_then(part_of_id).filter(|user| !user.is_empty()))
+}
+
+fn part_of_id(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some(String::new()),
+        Value::String(text) => Some(text.clone()),
+        // A float may stand for several numbers, each of which names its own event.
+        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
+        _ => None,
+    }
+}

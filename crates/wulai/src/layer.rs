@@ -1,0 +1,115 @@
+use std::fmt;
+
+use tower_callback_contract::{Contract, Receive, ReceiveLayer};
+use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle};
+use tower_layer::Layer;
+
+use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute};
+
+/// [`Layer`] that runs the handler once per Wulai callback, on any of the three routes.
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_callback_wulai::WulaiDedupLayer;
+///
+/// let layer = WulaiDedupLayer::new().window(Duration::from_secs(48 * 60 * 60));
+/// # drop(layer);
+/// ```
+pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
+
+/// [`Layer`] with all that one of Wulai's routes needs, in the right order: receives the callback
+/// within a size and a time, and runs the handler once per id.
+///
+/// ```
+/// use tower_callback_wulai::WulaiLayer;
+///
+/// let layer = WulaiLayer::delivery()
+///     .receive(|receive| receive.limit(256 * 1024))
+///     .dedup(|dedup| dedup.memory_budget(256 * 1024 * 1024));
+/// # drop(layer);
+/// ```
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct WulaiLayer<C> {
+    receive: ReceiveLayer<C>,
+    dedup: DedupLayer<C>,
+}
+
+impl WulaiLayer<MessageDelivery> {
+    /// For the route of message delivery 消息投递.
+    pub fn delivery() -> Self {
+        Self::for_contract(MessageDelivery::new())
+    }
+}
+
+impl WulaiLayer<MessageRoute> {
+    /// For the route of message route 消息路由.
+    pub fn route() -> Self {
+        Self::for_contract(MessageRoute::new())
+    }
+}
+
+impl WulaiLayer<ErrorCallback> {
+    /// For the route of the error callback 错误回调.
+    pub fn error() -> Self {
+        Self::for_contract(ErrorCallback::new())
+    }
+}
+
+impl<C: Contract + Clone> WulaiLayer<C> {
+    /// For a contract with times of your own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_callback_contract::Timing;
+    /// use tower_callback_wulai::{MessageDelivery, WulaiLayer};
+    ///
+    /// let timing = Timing::new(Duration::from_secs(10), Duration::from_secs(3600));
+    /// let layer = WulaiLayer::for_contract(MessageDelivery::with_timing(timing));
+    /// # drop(layer);
+    /// ```
+    pub fn for_contract(contract: C) -> Self {
+        let receive = ReceiveLayer::new(contract.clone());
+        Self { receive, dedup: DedupLayer::for_contract(contract) }
+    }
+}
+
+impl<C: Contract> WulaiLayer<C> {
+    /// Changes how the callback is received.
+    pub fn receive(mut self, change: impl FnOnce(ReceiveLayer<C>) -> ReceiveLayer<C>) -> Self {
+        self.receive = change(self.receive);
+        self
+    }
+
+    /// Changes how duplicates are found and answered.
+    pub fn dedup(mut self, change: impl FnOnce(DedupLayer<C>) -> DedupLayer<C>) -> Self {
+        self.dedup = change(self.dedup);
+        self
+    }
+
+    /// The handle that ends this layer's work gracefully.
+    #[must_use]
+    pub fn drain_handle(&self) -> DrainHandle {
+        self.dedup.drain_handle()
+    }
+}
+
+impl<S, C> Layer<S> for WulaiLayer<C> {
+    type Service = Receive<Dedup<S, C>, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        self.receive.layer(self.dedup.layer(inner))
+    }
+}
+
+// By hand: a derive would ask for `C: Clone`.
+impl<C> Clone for WulaiLayer<C> {
+    fn clone(&self) -> Self {
+        Self { receive: self.receive.clone(), dedup: self.dedup.clone() }
+    }
+}
+
+impl<C: Contract> fmt::Debug for WulaiLayer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WulaiLayer").field("dedup", &self.dedup).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,122 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::VoiceType;
+use crate::fields::{Fields, Misfit, text, word};
+
+/// A picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Image {
+    /// Where the picture is, in 1 to 512 characters.
+    pub resource_url: String,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Voice {
+    /// Where the recording is.
+    pub resource_url: String,
+    /// How it is encoded; the field `type`.
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub voice_type: Option<VoiceType>,
+    /// What was said, as far as it was recognised; at most 1024 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recognition: Option<String>,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A video.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Video {
+    /// Where the video is.
+    pub resource_url: String,
+    /// Where its thumbnail is, in at most 512 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub thumb: Option<String>,
+    /// At most 512 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// At most 128 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct File {
+    /// Where the file is.
+    pub resource_url: String,
+    /// Its name, of at most 128 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<String>,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+// ===== impl Image =====
+
+impl TryFrom<Fields> for Image {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self { resource_url: fields.required("resource_url", text)?, other: fields.rest() })
+    }
+}
+
+// ===== impl Voice =====
+
+impl TryFrom<Fields> for Voice {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self {
+            resource_url: fields.required("resource_url", text)?,
+            voice_type: fields.optional("type", word)?,
+            recognition: fields.optional("recognition", text)?,
+            other: fields.rest(),
+        })
+    }
+}
+
+// ===== impl Video =====
+
+impl TryFrom<Fields> for Video {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self {
+            resource_url: fields.required("resource_url", text)?,
+            thumb: fields.optional("thumb", text)?,
+            description: fields.optional("description", text)?,
+            title: fields.optional("title", text)?,
+            other: fields.rest(),
+        })
+    }
+}
+
+// ===== impl File =====
+
+impl TryFrom<Fields> for File {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self {
+            resource_url: fields.required("resource_url", text)?,
+            file_name: fields.optional("file_name", text)?,
+            other: fields.rest(),
+        })
+    }
+}

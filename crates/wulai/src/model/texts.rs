@@ -1,0 +1,132 @@
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::fields::{Fields, Misfit, anything, text};
+
+/// A text message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Text {
+    /// The text, of 1 to 2048 characters.
+    pub content: String,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A link with a card around it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct ShareLink {
+    /// What the card says, in 1 to 128 characters.
+    pub title: String,
+    /// Where the link leads, in 1 to 512 characters.
+    pub destination_url: String,
+    /// Where the card's picture is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cover_url: Option<String>,
+    /// At most 512 characters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A document with mark-up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct RichText {
+    /// Where the document is.
+    pub resource_url: String,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// A message whose meaning the bot's owner defined.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Custom {
+    /// What it holds, of any type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<Value>,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Fields")]
+pub struct Event {
+    /// What happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub event_type: Option<String>,
+    /// Particulars, of any type.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fields: Option<Value>,
+    /// Fields that are not known yet.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+// ===== impl Text =====
+
+impl TryFrom<Fields> for Text {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self { content: fields.required("content", text)?, other: fields.rest() })
+    }
+}
+
+// ===== impl ShareLink =====
+
+impl TryFrom<Fields> for ShareLink {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self {
+            title: fields.required("title", text)?,
+            destination_url: fields.required("destination_url", text)?,
+            cover_url: fields.optional("cover_url", text)?,
+            description: fields.optional("description", text)?,
+            other: fields.rest(),
+        })
+    }
+}
+
+// ===== impl RichText =====
+
+impl TryFrom<Fields> for RichText {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self { resource_url: fields.required("resource_url", text)?, other: fields.rest() })
+    }
+}
+
+// ===== impl Custom =====
+
+impl TryFrom<Fields> for Custom {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self { content: fields.optional("content", anything)?, other: fields.rest() })
+    }
+}
+
+// ===== impl Event =====
+
+impl TryFrom<Fields> for Event {
+    type Error = Misfit;
+
+    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+        Ok(Self {
+            event_type: fields.optional("event_type", text)?,
+            fields: fields.optional("fields", anything)?,
+            other: fields.rest(),
+        })
+    }
+}
