@@ -1,0 +1,99 @@
+//! The app: three callbacks, each behind its layer, and the page they feed.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    extract::State,
+    middleware::from_fn_with_state,
+    routing::{get, post},
+};
+use tower_callback::{
+    Callback,
+    wulai::{Delivery, ErrorCallback, ErrorReport, MessageDelivery, MessageRoute, WulaiLayer},
+};
+
+use crate::{
+    hub::Hub,
+    message::Message,
+    page,
+    refused::Refused,
+    route::route,
+    trials::{Trials, trial},
+    ws,
+};
+
+/// What lives as long as the process. The layers are here because what they remember is in them.
+pub(crate) struct Chat {
+    hub: Arc<Hub>,
+    trials: Arc<Trials>,
+    delivery: WulaiLayer<MessageDelivery>,
+    route: WulaiLayer<MessageRoute>,
+    error: WulaiLayer<ErrorCallback>,
+}
+
+impl Chat {
+    pub(crate) fn new(trials: Trials) -> Self {
+        Self {
+            hub: Arc::new(Hub::new()),
+            trials: Arc::new(trials),
+            delivery: WulaiLayer::delivery(),
+            route: WulaiLayer::route(),
+            error: WulaiLayer::error(),
+        }
+    }
+
+    /// Refuses new callbacks, waits for those that run, and returns how many did not end in time.
+    pub(crate) async fn drain(&self, grace: Duration) -> usize {
+        let (delivery, route, error) =
+            (self.delivery.drain_handle(), self.route.drain_handle(), self.error.drain_handle());
+        let (delivery, route, error) =
+            tokio::join!(delivery.drain(grace), route.drain(grace), error.drain(grace));
+        delivery.abandoned + route.abandoned + error.abandoned
+    }
+
+    pub(crate) async fn close_browsers(&self) {
+        self.hub.close().await;
+    }
+}
+
+pub(crate) fn app(chat: &Chat) -> Router {
+    let trial = from_fn_with_state(Arc::clone(&chat.trials), trial);
+    // The first of a pair is the outer one: a copy never gets as far as a trial.
+    let deliver = post(deliver).route_layer((chat.delivery.clone(), trial.clone()));
+    let route = post(route).route_layer((chat.route.clone(), trial.clone()));
+    let on_error = post(on_error).route_layer((chat.error.clone(), trial));
+    Router::new()
+        .route("/callback/message", deliver)
+        .route("/webhook/route", route)
+        .route("/callback/error", on_error)
+        .route("/ws/{user_id}", get(ws::open))
+        .merge(page::routes())
+        .with_state(Arc::clone(&chat.hub))
+}
+
+/// Message delivery 消息投递: shows what the bot says to its user.
+async fn deliver(
+    State(hub): State<Arc<Hub>>,
+    Extension(callback): Extension<Callback>,
+) -> Result<&'static str, Refused> {
+    let delivery = Delivery::try_from(&callback)?;
+    let user = delivery.user_id.clone();
+    hub.deliver(&user, Message::delivered(delivery).into_json());
+    Ok("success")
+}
+
+/// Error callback 错误回调: shows that a message did not reach its user.
+async fn on_error(
+    State(hub): State<Arc<Hub>>,
+    Extension(callback): Extension<Callback>,
+) -> Result<(), Refused> {
+    let report = ErrorReport::try_from(&callback)?;
+    if let Some(user) = report.user_id.clone() {
+        hub.deliver(&user, Message::not_sent(report).into_json());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
