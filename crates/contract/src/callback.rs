@@ -7,7 +7,11 @@ use bytes::Bytes;
 use http::request;
 use serde_json::Value;
 
-use crate::{Contract, Envelope, Limits, Reason, Refusal, Spelling, json};
+use crate::{
+    Contract, Envelope, Limits, Reason, Refusal, Spelling,
+    digest::{self, Captured, Scan},
+    json,
+};
 
 /// One request of a platform, read once: lives in the request's extensions and is cheap to clone.
 ///
@@ -20,6 +24,9 @@ pub struct Callback {
 struct Inner {
     body: Bytes,
     spelling: Spelling,
+    /// Fields that are read without the document.
+    wanted: &'static [&'static str],
+    scan: OnceLock<Option<Scan>>,
     json: OnceLock<Result<Value, Refusal>>,
     envelope: OnceLock<Envelope>,
     received: Option<Received>,
@@ -36,7 +43,7 @@ impl Callback {
     /// A callback that no layer has received: it has a body, and an empty envelope.
     #[must_use]
     pub fn new(body: Bytes, spelling: Spelling) -> Self {
-        Self::from_parts(body, spelling, None)
+        Self::from_parts(body, spelling, &[], None)
     }
 
     pub(crate) fn receive<C: Contract>(
@@ -46,15 +53,21 @@ impl Callback {
         body: Bytes,
     ) -> Result<Self, Refusal> {
         let received = Received { contract: contract.name(), limits };
-        let callback = Self::from_parts(body, contract.spelling(), Some(received));
+        let (spelling, wanted) = (contract.spelling(), contract.fields());
+        let callback = Self::from_parts(body, spelling, wanted, Some(received));
         let envelope = contract.identify(head, &callback)?;
         callback.inner.envelope.set(envelope).expect("only this line sets it");
         Ok(callback)
     }
 
-    fn from_parts(body: Bytes, spelling: Spelling, received: Option<Received>) -> Self {
-        let (json, envelope) = (OnceLock::new(), OnceLock::new());
-        Self { inner: Arc::new(Inner { body, spelling, json, envelope, received }) }
+    fn from_parts(
+        body: Bytes,
+        spelling: Spelling,
+        wanted: &'static [&'static str],
+        received: Option<Received>,
+    ) -> Self {
+        let (scan, json, envelope) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { body, spelling, wanted, scan, json, envelope, received }) }
     }
 
     /// The body as it arrived.
@@ -82,10 +95,19 @@ impl Callback {
     }
 
     /// The field of this canonical name in the body's object, in whichever spelling it stands.
+    /// A scalar that the contract [names](Contract::fields) is found without the document.
     ///
     /// # Errors
     /// Those of [`json`](Self::json), and [`Reason::Malformed`] if the body is no JSON object.
     pub fn field(&self, name: &str) -> Result<Option<&Value>, Refusal> {
+        if let Some(scan) = self.scan_for(name) {
+            match scan.field(name) {
+                Some(Captured::Scalar(value)) => return Ok(Some(value)),
+                Some(Captured::Compound) => {}
+                None if scan.is_object => return Ok(None),
+                None => {}
+            }
+        }
         let Value::Object(fields) = self.json()? else {
             let refusal = Refusal::new(Reason::Malformed { line: 1, column: 1 });
             return Err(refusal.detail("the body must be a JSON object"));
@@ -95,6 +117,39 @@ impl Callback {
             fields.iter().find(|(key, _)| spelling(key) == name).map(|(_, value)| value)
         };
         Ok(fields.get(name).or_else(spelled_otherwise))
+    }
+
+    /// Whether the body's object has a field of this canonical name that is not null.
+    ///
+    /// # Errors
+    /// Those of [`field`](Self::field).
+    pub fn has(&self, name: &str) -> Result<bool, Refusal> {
+        match self.scan_for(name).and_then(|scan| scan.field(name)) {
+            Some(Captured::Compound) => Ok(true),
+            _ => Ok(self.field(name)?.is_some_and(|value| !value.is_null())),
+        }
+    }
+
+    /// The [`digest`](crate::digest) of what the body says; of its bytes, if it is not JSON.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        let Inner { body, spelling, json, .. } = &*self.inner;
+        match (json.get(), self.scan()) {
+            (Some(Ok(document)), _) => digest::digest(document, *spelling),
+            (None, Some(scan)) => scan.digest,
+            _ => digest::opaque(body),
+        }
+    }
+
+    /// What is known without the document, unless that is there already.
+    fn scan(&self) -> Option<&Scan> {
+        let Inner { body, spelling, wanted, scan, json, .. } = &*self.inner;
+        let scanned = || scan.get_or_init(|| digest::scan(body, *spelling, wanted)).as_ref();
+        if json.get().is_some() { None } else { scanned() }
+    }
+
+    fn scan_for(&self, name: &str) -> Option<&Scan> {
+        if self.inner.wanted.contains(&name) { self.scan() } else { None }
     }
 
     /// How the platform spells field names.

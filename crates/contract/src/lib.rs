@@ -94,6 +94,7 @@
 mod action;
 mod callback;
 mod contract;
+mod digest;
 mod envelope;
 mod future;
 mod json;
@@ -104,6 +105,7 @@ pub use self::{
     action::{Action, Content},
     callback::Callback,
     contract::{Contract, Exchange, Spelling, Timing, as_written},
+    digest::digest,
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
     receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},

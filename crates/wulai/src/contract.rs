@@ -141,6 +141,10 @@ impl<R: Covers + 'static> Contract for WulaiContract<R> {
         }
     }
 
+    fn fields(&self) -> &'static [&'static str] {
+        Kind::FIELDS
+    }
+
     fn spelling(&self) -> Spelling {
         spelling
     }

@@ -12,13 +12,9 @@ pub(crate) enum Kind {
 impl Kind {
     /// Recognises a callback by its fields.
     pub(crate) fn of(callback: &Callback) -> Result<Self, Refusal> {
-        let has = |name| {
-            let field = callback.field(name);
-            field.map(|field| field.is_some_and(|value| !value.is_null()))
-        };
-        if has("suggested_response")? {
+        if callback.has("suggested_response")? {
             Ok(Self::Route)
-        } else if has("error_msg")? || has("source_msg_id")? {
+        } else if callback.has("error_msg")? || callback.has("source_msg_id")? {
             Ok(Self::Error)
         } else {
             Ok(Self::Delivery)
@@ -33,6 +29,10 @@ impl Kind {
             Self::Error => "wulai.error",
         }
     }
+
+    /// What tells kinds apart, and one callback of a kind from another.
+    pub(crate) const FIELDS: &[&str] =
+        &["user_id", "msg_id", "msg_ts", "suggested_response", "error_msg", "source_msg_id"];
 
     pub(crate) fn identify(self, callback: &Callback) -> Result<Envelope, Refusal> {
         match self {
