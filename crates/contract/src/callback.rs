@@ -4,7 +4,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::request;
+use http::{Request, request};
 use serde_json::Value;
 
 use crate::{
@@ -70,6 +70,14 @@ impl Callback {
         Self { inner: Arc::new(Inner { body, spelling, wanted, scan, json, envelope, received }) }
     }
 
+    /// The request with its body again, and this callback in its extensions.
+    #[must_use]
+    pub fn into_request<B: From<Bytes>>(self, mut head: request::Parts) -> Request<B> {
+        let body = B::from(self.inner.body.clone());
+        head.extensions.insert(self);
+        Request::from_parts(head, body)
+    }
+
     /// The body as it arrived.
     #[must_use]
     pub fn body(&self) -> &Bytes {
@@ -103,9 +111,8 @@ impl Callback {
         if let Some(scan) = self.scan_for(name) {
             match scan.field(name) {
                 Some(Captured::Scalar(value)) => return Ok(Some(value)),
-                Some(Captured::Compound) => {}
                 None if scan.is_object => return Ok(None),
-                None => {}
+                Some(Captured::Compound) | None => {}
             }
         }
         let Value::Object(fields) = self.json()? else {

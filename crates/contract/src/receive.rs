@@ -59,8 +59,9 @@ pub fn is_callback<B>(request: &Request<B>) -> bool {
 /// Receives a callback: takes over what an outer layer received, or reads and identifies it.
 /// For those who write layers.
 ///
-/// What comes back is the request without its body, the [`Callback`] in its extensions. If
-/// something between two layers changed the body, the callback is made anew from what it became.
+/// What comes back is the request's head, and the callback that
+/// [becomes](Callback::into_request) the request again. If something between two layers changed the
+/// body, the callback is made anew from what it became.
 ///
 /// # Errors
 /// [`Reason::TooLarge`], [`Reason::TooSlow`], [`Reason::Cut`], and what the contract refuses.
@@ -73,7 +74,7 @@ where
     C: Contract,
     B: Body<Error: Into<BoxError>>,
 {
-    let (mut head, body) = request.into_parts();
+    let (head, body) = request.into_parts();
     let known = head.extensions.get::<Callback>().cloned();
     let limits = known.as_ref().and_then(Callback::limits).unwrap_or(limits);
     let body = read(body, limits).await?;
@@ -81,7 +82,6 @@ where
         return Ok((head, callback));
     }
     let callback = Callback::receive(contract, limits, &head, body)?;
-    head.extensions.insert(callback.clone());
     Ok((head, callback))
 }
 
@@ -186,10 +186,7 @@ where
     ResBody: From<Bytes>,
 {
     match receive(&*contract, limits, request).await {
-        Ok((head, callback)) => {
-            let body = B::from(callback.body().clone());
-            inner.oneshot(Request::from_parts(head, body)).await
-        }
+        Ok((head, callback)) => inner.oneshot(callback.into_request(head)).await,
         Err(refusal) => Ok(refuse(&*contract, refusal)),
     }
 }

@@ -41,7 +41,7 @@ fn main() {
     let start = Instant::now();
     let mut filling = first_copies(&mut service, 0);
     let took = start.elapsed();
-    layer.store().stats();
+    let _ = layer.store().stats();
     let bytes = resident() - before;
     println!("{IDS} ids, acknowledged with `success`");
     println!("memory per id: {} B of RSS", bytes / IDS);

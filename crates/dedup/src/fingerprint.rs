@@ -22,7 +22,9 @@ impl Fingerprint {
             return Self(callback.digest());
         };
         let spelling = callback.spelling();
-        volatile.iter().for_each(|pointer| cut(&mut document, &pointer.0, spelling));
+        for pointer in volatile {
+            cut(&mut document, &pointer.0, spelling);
+        }
         Self(digest(&document, spelling))
     }
 }

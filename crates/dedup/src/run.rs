@@ -1,10 +1,11 @@
 use std::{
-    convert::Infallible, future::pending, panic::AssertUnwindSafe, sync::Arc, time::Duration,
+    convert::Infallible, future::pending, panic::AssertUnwindSafe, pin::pin, sync::Arc,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Request, Response, request};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tokio::{
@@ -26,7 +27,6 @@ pub(crate) struct Run<C, S> {
     pub(crate) shared: Arc<Shared<C, S>>,
     #[expect(dead_code, reason = "held: a drain waits for it")]
     pub(crate) tracked: TaskTrackerToken,
-    pub(crate) key: Key,
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) flight: Flight,
     pub(crate) callback: Callback,
@@ -61,18 +61,21 @@ impl<C: Contract, S: Store> Run<C, S> {
     /// Runs to its end whoever still listens: the caller detaches it.
     pub(crate) async fn lead<I, B, ResBody>(
         self,
+        key: Key,
         inner: I,
-        mut request: Request<B>,
+        mut head: request::Parts,
     ) -> Result<I::Response, I::Error>
     where
         I: Service<Request<B>, Response = Response<ResBody>>,
+        B: From<Bytes>,
         ResBody: Body<Error: Into<BoxError>> + From<Bytes>,
     {
         let token = Token::unique();
-        match self.claim(token).await {
+        match self.claim(&key, token).await {
             Ok(Claim::Granted(attempt)) => {
-                request.extensions_mut().insert(attempt);
-                let claimed = self.claimed(token);
+                let claimed = self.claimed(key, token);
+                head.extensions.insert(attempt);
+                let request = self.callback.clone().into_request(head);
                 let limit = self.shared.settings.record_limit;
                 let handled = AssertUnwindSafe(handle(inner, request, limit)).catch_unwind();
                 let handled = claimed.kept_alive(handled).await;
@@ -91,12 +94,18 @@ impl<C: Contract, S: Store> Run<C, S> {
     }
 
     /// Claims the key, and waits for whoever holds it elsewhere. `Held` only after the wait bound.
-    async fn claim(&self, token: Token) -> Result<Claim, Reason> {
+    async fn claim(&self, key: &Key, token: Token) -> Result<Claim, Reason> {
         let Shared { store, settings, .. } = &*self.shared;
-        let give_up = Instant::now() + settings.wait;
+        let mut give_up = None;
         let mut pause = FIRST_PAUSE;
         loop {
-            let claim = match timeout(CLAIM_DEADLINE, store.claim(&self.key, token)).await {
+            let mut claim = pin!(store.claim(key, token));
+            // A store in memory is done at once, and needs no timer.
+            let claim = match claim.as_mut().now_or_never() {
+                Some(done) => Ok(done),
+                None => timeout(CLAIM_DEADLINE, claim).await,
+            };
+            let claim = match claim {
                 Ok(Ok(claim)) => claim,
                 Ok(Err(error)) => {
                     tracing::error!(
@@ -110,18 +119,22 @@ impl<C: Contract, S: Store> Run<C, S> {
                     return Err(Reason::StoreUnavailable);
                 }
             };
-            if claim != Claim::Held || Instant::now() + pause > give_up {
+            if claim != Claim::Held {
                 return Ok(claim);
+            }
+            let now = Instant::now();
+            if now + pause > *give_up.get_or_insert(now + settings.wait) {
+                return Ok(Claim::Held);
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    fn claimed(&self, token: Token) -> Claimed<S> {
+    fn claimed(&self, key: Key, token: Token) -> Claimed<S> {
         Claimed {
             store: Arc::clone(&self.shared.store),
-            key: self.key.clone(),
+            key,
             token,
             window: self.shared.settings.window,
             open: true,

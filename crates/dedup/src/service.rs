@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, request};
+use http::{HeaderName, HeaderValue, Request, Response, request};
 use http_body::Body;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -25,6 +25,9 @@ use crate::{
     layer::Shared,
     run::Run,
 };
+
+/// Marks a reply that the handler gave for another copy.
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -108,29 +111,30 @@ where
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(shared.refuse(refusal)),
     };
-    let body = callback.body().clone();
     let fingerprint = shared.fingerprint(&callback);
     let Some(key) = shared.key(&head, &callback, fingerprint) else {
         if shared.settings.on_missing_id == OnMissingId::Refuse {
             return Ok(shared.refuse(Reason::Unidentified.into()));
         }
-        let mut response = inner.oneshot(Request::from_parts(head, B::from(body))).await?;
+        let mut response = inner.oneshot(callback.into_request(head)).await?;
         response.extensions_mut().insert(Outcome::Unidentified);
         return Ok(response);
     };
-    let deadline = Instant::now() + shared.settings.wait;
+    let mut deadline = None;
     loop {
         match shared.flights.join(&key, fingerprint, shared.settings.max_waiters) {
             Join::Lead(flight) => {
-                let run = Run { shared, tracked, key, fingerprint, flight, callback };
-                let run = run.lead(inner, Request::from_parts(head, B::from(body)));
-                return Detached::new(run.in_current_span()).await;
+                let run = Run { shared, tracked, fingerprint, flight, callback };
+                return Detached::new(run.lead(key, inner, head).in_current_span()).await;
             }
-            Join::Follow(follower) => match follower.landed(deadline).await {
-                Followed::Landed(landed) => return Ok(shared.answer(landed, Outcome::Joined)),
-                Followed::TimedOut => return Ok(shared.refuse(Reason::StillRunning.into())),
-                Followed::Abandoned => {}
-            },
+            Join::Follow(follower) => {
+                let wait = || Instant::now() + shared.settings.wait;
+                match follower.landed(*deadline.get_or_insert_with(wait)).await {
+                    Followed::Landed(landed) => return Ok(shared.answer(landed, Outcome::Joined)),
+                    Followed::TimedOut => return Ok(shared.refuse(Reason::StillRunning.into())),
+                    Followed::Abandoned => {}
+                }
+            }
             Join::Conflict => return Ok(shared.refuse(Reason::Conflict.into())),
             Join::Crowded => return Ok(shared.refuse(Reason::Crowded.into())),
         }
@@ -188,8 +192,7 @@ impl<C: Contract, S> Shared<C, S> {
             Some(reply) => reply.to_response(),
             None => self.contract.reply(&Action::Accept),
         };
-        let replayed = HeaderValue::from_static("true");
-        response.headers_mut().insert("idempotency-replayed", replayed);
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         response.extensions_mut().insert(outcome);
         response.map(B::from)
     }

@@ -132,13 +132,11 @@ async fn finish_with(store: &MemoryStore, id: u64, reply: Option<Reply>) {
 /// Whether the id is remembered. Gives back the claim that asking made.
 async fn known(store: &MemoryStore, id: u64) -> bool {
     let (key, token) = (key(id), Token::unique());
-    match claim(store, &key, token).await {
-        Claim::Done(_) => true,
-        _ => {
-            let _ = store.release(&key, token, Previous::Failed, Duration::ZERO).await;
-            false
-        }
+    if let Claim::Done(_) = claim(store, &key, token).await {
+        return true;
     }
+    let _ = store.release(&key, token, Previous::Failed, Duration::ZERO).await;
+    false
 }
 
 async fn claim(store: &MemoryStore, key: &Key, token: Token) -> Claim {
