@@ -5,7 +5,8 @@ use tower_callback_contract::{Action, Contract};
 use tower_layer::Layer;
 
 use crate::{
-    Dedup, DrainHandle, MemoryStore, fingerprint::Pointer, flights::Flights, reply::Replies,
+    Dedup, DrainHandle, MemoryStore, OnConflict, OnMissingId, fingerprint::Pointer,
+    flights::Flights, reply::Replies, settings::Settings,
 };
 
 /// [`Layer`] that runs the handler once per callback id.
@@ -17,30 +18,6 @@ pub struct DedupLayer<C, S = MemoryStore> {
     shared: Shared<C, S>,
 }
 
-/// What to do with a callback whose id is known with another body.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnConflict {
-    /// Refuse it with 422.
-    #[default]
-    Refuse,
-    /// Take it for a copy of the first, whatever it says. Bodies are not compared then.
-    FirstWins,
-    /// Take it for another callback.
-    TreatAsNew,
-}
-
-/// What to do with a callback that has no usable id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OnMissingId {
-    /// Pass it to the handler, and every copy of it too.
-    #[default]
-    PassThrough,
-    /// Refuse it with 400.
-    Refuse,
-}
-
 /// What the services of one layer share.
 pub(crate) struct Shared<C, S> {
     pub(crate) contract: Arc<C>,
@@ -49,20 +26,6 @@ pub(crate) struct Shared<C, S> {
     pub(crate) replies: Arc<Replies>,
     pub(crate) tracker: TaskTracker,
     pub(crate) settings: Settings,
-}
-
-#[derive(Clone)]
-pub(crate) struct Settings {
-    pub(crate) window: Duration,
-    pub(crate) wait: Duration,
-    pub(crate) max_waiters: usize,
-    pub(crate) max_running: usize,
-    pub(crate) record_limit: usize,
-    pub(crate) on_conflict: OnConflict,
-    pub(crate) on_missing_id: OnMissingId,
-    pub(crate) volatile: Arc<[Pointer]>,
-    pub(crate) scope: Arc<str>,
-    pub(crate) releases: Arc<dyn Fn(&Action) -> bool + Send + Sync>,
 }
 
 // ===== impl DedupLayer =====
@@ -92,26 +55,13 @@ impl<C: Contract, S> DedupLayer<C, S> {
     /// Deduplicates callbacks of this contract in this store.
     pub fn with_store(contract: C, store: S) -> Self {
         let timing = contract.timing();
-        let settings = Settings {
-            window: timing.retry_horizon,
-            // A refusal has to reach the platform before it hangs up.
-            wait: timing.timeout.saturating_sub(timing.timeout / 10),
-            max_waiters: 1024,
-            max_running: 16_384,
-            record_limit: 64 * 1024,
-            on_conflict: OnConflict::default(),
-            on_missing_id: OnMissingId::default(),
-            volatile: Arc::default(),
-            scope: Arc::default(),
-            releases: Arc::new(|action| matches!(action, Action::Retry { .. })),
-        };
         let shared = Shared {
             contract: Arc::new(contract),
             store: Arc::new(store),
             flights: Arc::new(Flights::new()),
             replies: Arc::default(),
             tracker: TaskTracker::new(),
-            settings,
+            settings: Settings::new(timing),
         };
         Self { shared }
     }
@@ -255,22 +205,6 @@ impl<C: Contract, S> fmt::Debug for DedupLayer<C, S> {
         f.debug_struct("DedupLayer")
             .field("contract", &self.shared.contract.name())
             .field("settings", &self.shared.settings)
-            .finish_non_exhaustive()
-    }
-}
-
-// ===== impl Settings =====
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("window", &self.window)
-            .field("wait", &self.wait)
-            .field("max_waiters", &self.max_waiters)
-            .field("max_running", &self.max_running)
-            .field("record_limit", &self.record_limit)
-            .field("on_conflict", &self.on_conflict)
-            .field("on_missing_id", &self.on_missing_id)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! x
 
 mod attempt;
+mod claimed;
 mod detach;
 mod drain;
 mod fingerprint;
@@ -11,6 +12,7 @@ mod memory;
 mod reply;
 mod run;
 mod service;
+mod settings;
 mod store;
 
 pub use self::{
@@ -18,9 +20,10 @@ pub use self::{
     drain::{DrainHandle, Drained},
     fingerprint::Fingerprint,
     key::Key,
-    layer::{DedupLayer, OnConflict, OnMissingId},
+    layer::DedupLayer,
     memory::{MemoryStats, MemoryStore},
     reply::Reply,
     service::Dedup,
+    settings::{OnConflict, OnMissingId},
     store::{Claim, Ownership, Record, Store, Token},
 };

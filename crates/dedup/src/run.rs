@@ -1,24 +1,18 @@
-use std::{
-    convert::Infallible, future::pending, panic::AssertUnwindSafe, pin::pin, sync::Arc,
-    time::Duration,
-};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, request};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
-use tokio::{
-    runtime::Handle,
-    time::{Instant, sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 use tower_callback_contract::{Action, Callback, Contract, Exchange, Reason, Refusal};
 use tower_service::Service;
 
 use crate::{
-    Attempt, Claim, Fingerprint, Key, Outcome, Ownership, Previous, Record, Store, Token,
+    Attempt, Claim, Fingerprint, Key, Outcome, Previous, Record, Store, Token, claimed::Claimed,
     fingerprint::differ, flights::Flight, layer::Shared, service::BoxError,
 };
 
@@ -38,15 +32,6 @@ enum Handled<B> {
     /// Too large to be remembered, or of a length that is not known beforehand.
     Streaming(Response<B>),
     BrokenOff,
-}
-
-/// A claim on a key. Given back when dropped, as a run that nobody knows the end of.
-struct Claimed<S: Store> {
-    store: Arc<S>,
-    key: Key,
-    token: Token,
-    window: Duration,
-    open: bool,
 }
 
 /// How long the store may take for a claim.
@@ -73,7 +58,8 @@ impl<C: Contract, S: Store> Run<C, S> {
         let token = Token::unique();
         match self.claim(&key, token).await {
             Ok(Claim::Granted(attempt)) => {
-                let claimed = self.claimed(key, token);
+                let Shared { store, settings, .. } = &*self.shared;
+                let claimed = Claimed::new(Arc::clone(store), key, token, settings.window);
                 head.extensions.insert(attempt);
                 let request = self.callback.clone().into_request(head);
                 let limit = self.shared.settings.record_limit;
@@ -128,16 +114,6 @@ impl<C: Contract, S: Store> Run<C, S> {
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
-        }
-    }
-
-    fn claimed(&self, key: Key, token: Token) -> Claimed<S> {
-        Claimed {
-            store: Arc::clone(&self.shared.store),
-            key,
-            token,
-            window: self.shared.settings.window,
-            open: true,
         }
     }
 
@@ -244,80 +220,4 @@ where
     Ok(whole.map_or(Handled::BrokenOff, |body| {
         Handled::Whole(Response::from_parts(head, body.to_bytes()))
     }))
-}
-
-// ===== impl Claimed =====
-
-impl<S: Store> Claimed<S> {
-    /// Renews the claim for as long as the work takes.
-    async fn kept_alive<T>(&self, work: impl Future<Output = T>) -> T {
-        match self.store.lease() {
-            None => work.await,
-            Some(lease) => tokio::select! {
-                biased;
-                done = work => done,
-                never = self.renew_every(lease / 3) => match never {},
-            },
-        }
-    }
-
-    async fn renew_every(&self, period: Duration) -> Infallible {
-        loop {
-            sleep(period).await;
-            match self.store.renew(&self.key, self.token).await {
-                Ok(Ownership::Ours) => {}
-                Ok(Ownership::Lost) => {
-                    tracing::warn!("claim lost while the handler runs: it may run elsewhere too");
-                    return pending().await;
-                }
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "store failed at renew"
-                    );
-                }
-            }
-        }
-    }
-
-    async fn complete(mut self, record: Record) {
-        let done = self.store.complete(&self.key, self.token, record, self.window).await;
-        self.close(done, "complete");
-    }
-
-    async fn release(mut self, previous: Previous) {
-        let done = self.store.release(&self.key, self.token, previous, self.window).await;
-        self.close(done, "release");
-    }
-
-    /// A claim that the store did not let us end runs out by its lease.
-    fn close(&mut self, done: Result<Ownership, S::Error>, what: &'static str) {
-        self.open = false;
-        match done {
-            Ok(Ownership::Ours) => {}
-            Ok(Ownership::Lost) => tracing::warn!(what, "claim was lost: nothing recorded"),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, what, "store failed");
-            }
-        }
-    }
-}
-
-impl<S: Store> Drop for Claimed<S> {
-    fn drop(&mut self) {
-        if !self.open {
-            return;
-        }
-        let (store, key) = (Arc::clone(&self.store), self.key.clone());
-        let (token, window) = (self.token, self.window);
-        let mut release = Box::pin(async move {
-            let _ = store.release(&key, token, Previous::Indeterminate, window).await;
-        });
-        // A store in memory is done at once, also where no runtime is left to run anything.
-        if release.as_mut().now_or_never().is_none() {
-            if let Ok(runtime) = Handle::try_current() {
-                runtime.spawn(release);
-            }
-        }
-    }
 }
