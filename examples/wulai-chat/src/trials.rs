@@ -19,7 +19,7 @@ use axum::{
 };
 use tokio::time::{Instant, sleep};
 use tower_callback::{Callback, Id, Timestamp, dedup::Attempt};
-use tracing::{field, info};
+use tracing::{debug, field, info};
 
 use crate::effects::{Effect, Effects, NotWritten, Outcome};
 
@@ -41,6 +41,7 @@ pub(crate) async fn trial(
 ) -> Response {
     let number = trials.runs.fetch_add(1, Ordering::Relaxed) + 1;
     let attempt = request.extensions().get::<Attempt>().map(|it| it.number);
+    debug!(run = number, attempt, "running");
     let (start, started) = (since_epoch(), Instant::now());
     if !trials.delay.is_zero() {
         sleep(trials.delay).await;

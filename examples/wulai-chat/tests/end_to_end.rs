@@ -1,0 +1,214 @@
+//! The binary, as a platform and a browser see it: real payloads, real sockets, real clients.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::Duration,
+};
+
+use axum::{
+    body::{Body, Bytes, to_bytes},
+    http::{HeaderMap, Request, StatusCode},
+};
+use futures_util::StreamExt;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use serde_json::Value;
+use tokio::{task::JoinSet, time::timeout};
+use tokio_tungstenite::connect_async;
+
+const SNAKE: &str = include_str!("../../../crates/wulai/tests/payloads/delivery_snake.json");
+const CAMEL: &str = include_str!("../../../crates/wulai/tests/payloads/delivery_camel.json");
+const IMAGE: &str = include_str!("../../../crates/wulai/tests/payloads/image.json");
+const ROUTE: &str = include_str!("../../../crates/wulai/tests/payloads/route.json");
+const ERROR: &str = include_str!("../../../crates/wulai/tests/payloads/error.json");
+
+/// Far more than anything here takes: whoever waits that long waits for nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_message_in_two_spellings_appears_once() {
+    let app = App::start(&[]);
+    let user =
+        serde_json::from_str::<Value>(SNAKE).unwrap()["user_id"].as_str().unwrap().to_owned();
+    let (mut browser, _) = connect_async(format!("ws://{}/ws/{user}", app.address)).await.unwrap();
+
+    for (body, replayed) in [(SNAKE, false), (CAMEL, true), (SNAKE, true)] {
+        let reply = app.post("/callback/message", body).await;
+        assert_eq!((reply.status, &*reply.body), (StatusCode::OK, &b"success"[..]));
+        assert_eq!(reply.headers.contains_key("idempotency-replayed"), replayed);
+    }
+    // Not a copy, so what the browser gets next would have to be one.
+    let other = SNAKE.replace("160273400001", "160273400002").replace("您好", "再见");
+    app.post("/callback/message", &other).await;
+    let mut shown = Vec::new();
+    while shown.len() < 2 {
+        let frame = timeout(PATIENCE, browser.next()).await.expect("a message").unwrap().unwrap();
+        if frame.is_text() {
+            shown.push(frame.into_text().unwrap().as_str().to_owned());
+        }
+    }
+    assert!(shown[0].contains("您好") && shown[1].contains("再见"), "{shown:?}");
+    assert_eq!(app.effects().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_hundred_copies_at_once_run_once_and_all_succeed() {
+    let app = App::start(&["--delay", "500ms"]);
+    let mut copies = JoinSet::new();
+    for _ in 0..200 {
+        let (client, request) = (app.client.clone(), app.request("/callback/message", SNAKE));
+        copies.spawn(async move { Reply::of(client.request(request).await.unwrap()).await });
+    }
+    let mut first = 0;
+    while let Some(copy) = timeout(PATIENCE, copies.join_next()).await.expect("in time") {
+        let copy = copy.unwrap();
+        assert_eq!((copy.status, &*copy.body), (StatusCode::OK, &b"success"[..]));
+        first += usize::from(!copy.headers.contains_key("idempotency-replayed"));
+    }
+    assert_eq!((first, app.effects().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hang_up_leaves_one_handled_message_and_its_retry_gets_the_recorded_answer() {
+    let app = App::start(&["--delay", "2s"]);
+    let impatient = app.client.request(app.request("/callback/message", SNAKE));
+    timeout(Duration::from_millis(100), impatient).await.expect_err("it takes two seconds");
+
+    let retry = app.post("/callback/message", SNAKE).await;
+    assert_eq!((retry.status, &*retry.body), (StatusCode::OK, &b"success"[..]));
+    assert_eq!(retry.headers["idempotency-replayed"], "true");
+    let later = app.post("/callback/message", SNAKE).await;
+    assert_eq!((later.status, later.body), (retry.status, retry.body));
+    assert_eq!(app.effects().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_route_posted_twice_gets_the_same_bytes_and_loses_nothing() {
+    let app = App::start(&[]);
+    let first = app.post("/webhook/route", ROUTE).await;
+    let copy = app.post("/webhook/route", ROUTE).await;
+    assert_eq!((first.status, copy.status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(first.body, copy.body);
+    assert_eq!(first.headers["content-type"], copy.headers["content-type"]);
+
+    let asked: Value = serde_json::from_str(ROUTE).unwrap();
+    let answered: Value = serde_json::from_slice(&first.body).unwrap();
+    assert_eq!(answered["suggested_response"], asked["suggested_response"]);
+    assert_eq!(app.effects().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_run_is_repeated_and_other_kinds_are_handled_once_too() {
+    let app = App::start(&["--fail-every", "2"]);
+    assert_eq!(app.post("/callback/message", SNAKE).await.status, StatusCode::OK);
+    assert_eq!(app.post("/callback/message", IMAGE).await.status, 500);
+    assert_eq!(app.post("/callback/message", IMAGE).await.status, StatusCode::OK);
+    assert_eq!(app.post("/callback/message", IMAGE).await.status, StatusCode::OK);
+    assert_eq!(app.post("/callback/error", ERROR).await.status, 500);
+    for _ in 0..2 {
+        assert_eq!(app.post("/callback/error", ERROR).await.status, StatusCode::OK);
+    }
+    let outcomes: Vec<_> =
+        app.effects().iter().map(|effect| effect["outcome"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(outcomes, ["ok", "failed", "ok", "failed", "ok"]);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn ctrl_c_lets_a_running_callback_end() {
+    let mut app = App::start(&["--delay", "1s"]);
+    let (client, request) = (app.client.clone(), app.request("/callback/message", SNAKE));
+    let sent = tokio::spawn(async move { Reply::of(client.request(request).await.unwrap()).await });
+    let mut log = BufReader::new(app.process.stderr.take().unwrap()).lines();
+    let running = tokio::task::spawn_blocking(move || {
+        let found = log.any(|line| line.unwrap().contains("running"));
+        (found, log)
+    });
+    // The log is held open: the app writes on.
+    let (found, _log) = timeout(PATIENCE, running).await.expect("in time").unwrap();
+    assert!(found);
+    let pid = app.process.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert_eq!(timeout(PATIENCE, sent).await.expect("in time").unwrap().status, StatusCode::OK);
+    let ended = tokio::task::spawn_blocking(move || app.process.wait().unwrap());
+    assert!(timeout(PATIENCE, ended).await.expect("in time").unwrap().success());
+}
+
+/// The running binary. Ended when dropped.
+struct App {
+    process: Child,
+    // Held open: it prints more than we read.
+    _printed: BufReader<ChildStdout>,
+    address: String,
+    effects: PathBuf,
+    client: Client<HttpConnector, Body>,
+}
+
+struct Reply {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl App {
+    fn start(args: &[&str]) -> Self {
+        let name = std::thread::current().name().expect("a test").replace("::", "_");
+        let effects = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
+        let _ = std::fs::remove_file(&effects);
+        let mut process = Command::new(env!("CARGO_BIN_EXE_wulai-chat"))
+            .args(["--addr", "127.0.0.1:0", "--effects"])
+            .arg(&effects)
+            .args(args)
+            .env("RUST_LOG", "wulai_chat=debug")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let mut printed = BufReader::new(process.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        let address = line.split_whitespace().nth(2).expect("an address").to_owned();
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { process, _printed: printed, address, effects, client }
+    }
+
+    fn request(&self, path: &str, body: &str) -> Request<Body> {
+        Request::post(format!("http://{}{path}", self.address))
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_owned()))
+            .unwrap()
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Reply {
+        let reply = self.client.request(self.request(path, body));
+        Reply::of(timeout(PATIENCE, reply).await.expect("in time").unwrap()).await
+    }
+
+    /// What the handlers really did.
+    fn effects(&self) -> Vec<Value> {
+        let lines = std::fs::read_to_string(&self.effects).unwrap_or_default();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Reply {
+    async fn of<B>(response: axum::http::Response<B>) -> Self
+    where
+        B: axum::body::HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
+    {
+        let (head, body) = response.into_parts();
+        let body = to_bytes(Body::new(body), 1024 * 1024).await.unwrap();
+        Self { status: head.status, headers: head.headers, body }
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
