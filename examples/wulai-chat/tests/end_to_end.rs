@@ -1,5 +1,7 @@
 //! The binary, as a platform and a browser see it: real payloads, real sockets, real clients.
 
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
 use std::{
     io::{BufRead, BufReader},
     path::PathBuf,
