@@ -1,1 +1,78 @@
-//! x
+//! A client and payloads for the tests beside this file.
+
+#![expect(clippy::missing_panics_doc, reason = "it is for tests")]
+
+use std::{net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::time::timeout;
+
+/// A text message of Wulai's, as it is delivered.
+pub const DELIVERY: &str = include_str!("../crates/wulai/tests/payloads/delivery_snake.json");
+/// The same message, as another version of the documents spells it.
+pub const DELIVERY_CAMEL: &str = include_str!("../crates/wulai/tests/payloads/delivery_camel.json");
+/// A question, with the bot's answers.
+pub const ROUTE: &str = include_str!("../crates/wulai/tests/payloads/route.json");
+/// A report of a message that was not sent.
+pub const ERROR: &str = include_str!("../crates/wulai/tests/payloads/error.json");
+
+/// Far more than anything here takes: whoever waits that long waits for nothing.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A platform that sends callbacks to one server.
+#[derive(Clone, Debug)]
+pub struct Platform {
+    server: SocketAddr,
+    client: Client<HttpConnector, Full<Bytes>>,
+}
+
+/// What a server answered.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its body, whole.
+    pub body: Bytes,
+}
+
+impl Platform {
+    /// A platform whose callbacks go to this server.
+    #[must_use]
+    pub fn new(server: SocketAddr) -> Self {
+        Self { server, client: Client::builder(TokioExecutor::new()).build_http() }
+    }
+
+    /// Sends a callback, and hangs up when the future is dropped.
+    pub async fn post(&self, path: &str, body: &str) -> Reply {
+        self.send(Request::post(path).body(Full::from(body.to_owned())).expect("a request")).await
+    }
+
+    /// Sends any request.
+    pub async fn send(&self, mut request: Request<Full<Bytes>>) -> Reply {
+        let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+        *request.uri_mut() = format!("http://{}{path}", self.server).parse().expect("a URI");
+        let json = http::HeaderValue::from_static("application/json");
+        request.headers_mut().insert(http::header::CONTENT_TYPE, json);
+        let response = timeout(PATIENCE, self.client.request(request));
+        let response = response.await.expect("in time").expect("a response");
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.expect("a body").to_bytes();
+        Reply { status: head.status, headers: head.headers, body }
+    }
+}
+
+impl Reply {
+    /// Whether the handler gave it to another copy.
+    #[must_use]
+    pub fn is_replayed(&self) -> bool {
+        self.headers.get("idempotency-replayed").is_some_and(|replayed| replayed == "true")
+    }
+}

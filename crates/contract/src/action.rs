@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
@@ -27,7 +27,9 @@ pub enum Action {
 }
 
 /// What a platform takes from a reply.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows sizes only.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Content {
     /// A JSON document that is merged into the platform's own. The bytes are not checked.
@@ -48,4 +50,17 @@ pub enum Content {
         /// What it holds.
         bytes: Bytes,
     },
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Merge(document) => write!(f, "Merge({} B)", document.len()),
+            Self::Text(text) => write!(f, "Text({} B)", text.len()),
+            Self::Image { media_type, bytes } => {
+                write!(f, "Image({media_type}, {} B)", bytes.len())
+            }
+            Self::File { bytes, .. } => write!(f, "File({} B)", bytes.len()),
+        }
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// One request of a platform, read once: lives in the request's extensions and is cheap to clone.
 ///
-/// `Debug` shows no payload.
+/// `Debug` shows its envelope and nothing else of the payload.
 #[derive(Clone)]
 pub struct Callback {
     inner: Arc<Inner>,
@@ -140,11 +140,12 @@ impl Callback {
     /// The [`digest`](crate::digest) of what the body says; of its bytes, if it is not JSON.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        let Inner { body, spelling, json, .. } = &*self.inner;
-        match (json.get(), self.scan()) {
-            (Some(Ok(document)), _) => digest::digest(document, *spelling),
-            (None, Some(scan)) => scan.digest,
-            _ => digest::opaque(body),
+        match self.scan() {
+            Some(scan) => scan.digest,
+            None => match self.json() {
+                Ok(document) => digest::digest(document, self.inner.spelling),
+                Err(_) => digest::opaque(&self.inner.body),
+            },
         }
     }
 

@@ -11,7 +11,8 @@ use crate::{Action, Callback, Envelope, Refusal};
 /// action the platform can express, `action(&reply(a)) == a`. What it cannot express degrades,
 /// as the contract documents, to something it can; a retry never degrades to an accept.
 pub trait Contract: Send + Sync + 'static {
-    /// Platform and kind of callback, such as `wulai.delivery`. Names it in events.
+    /// Platform and kind of callback, such as `wulai.delivery`. It is the contract's identity:
+    /// a layer takes over what an outer one received under the same name.
     fn name(&self) -> &'static str;
 
     /// The times of the platform.

@@ -1,9 +1,9 @@
-use std::{cell::Cell, collections::BTreeMap, fmt};
+use std::{cell::Cell, collections::BTreeMap, fmt, sync::LazyLock};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
 
-use crate::{Reason, Refusal, Spelling, digest};
+use crate::{Reason, Refusal, Spelling};
 
 /// Reads a JSON document so that nobody who looks at it later can read it in another way:
 /// no key twice, no two spellings of one field that differ, nothing skipped unread.
@@ -47,7 +47,6 @@ impl Document<'_> {
         let mut seen = BTreeMap::new();
         object.iter().find_map(|(key, value)| {
             let name = (self.spelling)(key);
-            let value = digest(value, self.spelling);
             let first = *seen.entry(name).or_insert(value);
             (first != value).then_some(name)
         })
@@ -109,6 +108,9 @@ impl<'de> Visitor<'de> for Document<'_> {
         let mut object = Map::new();
         let mut respelled = false;
         while let Some(key) = fields.next_key::<String>()? {
+            if is_number_key(&key) {
+                return number(&fields.next_value::<String>()?).map(Value::Number);
+            }
             respelled |= (self.spelling)(&key) != key;
             match object.entry(key) {
                 Entry::Vacant(field) => field.insert(fields.next_value_seed(self)?),
@@ -123,6 +125,18 @@ impl<'de> Visitor<'de> for Document<'_> {
             None => Ok(Value::Object(object)),
         }
     }
+}
+
+/// Whether a map is a number in disguise: so they come if some crate of the build switches on
+/// the feature `arbitrary_precision` of `serde_json`.
+pub(crate) fn is_number_key(key: &str) -> bool {
+    static DISGUISED: LazyLock<bool> =
+        LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
+    key == "$serde_json::private::Number" && *DISGUISED
+}
+
+pub(crate) fn number<E: serde::de::Error>(text: &str) -> Result<Number, E> {
+    text.parse().map_err(E::custom)
 }
 
 /// What a body that is not UTF-8 JSON most likely is instead.
@@ -161,13 +175,12 @@ mod tests {
         let bomb = "[".repeat(10_000);
         let deep_field =
             format!("{{\"msg_id\":\"1\",\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
-        let bodies: [&[u8]; 13] = [
+        let bodies: [&[u8]; 12] = [
             b"",
             b"hello",
             b"{\"a\":1",
             b"{\"a\":1}x",
             b"{\"a\":\"\\ud800\"}",
-            b"{\"a\":1e999}",
             b"{\"a\":\"\xff\"}",
             b"\xEF\xBB\xBF{}",
             b"\xFF\xFE{\0}\0",
@@ -181,6 +194,26 @@ mod tests {
             assert!(matches!(refused, Reason::Malformed { .. }), "{refused:?} of {body:?}");
         }
         assert_eq!(reason("{\n \"a\": x}"), Reason::Malformed { line: 2, column: 7 });
+    }
+
+    #[test]
+    fn r03_a_number_out_of_range_is_refused_if_numbers_have_a_range() {
+        let has_range = serde_json::from_str::<Value>("1e400").is_err();
+        assert_eq!(parse(b"{\"a\":1e999}", snake).is_err(), has_range);
+    }
+
+    #[test]
+    fn numbers_are_kept_as_they_came() {
+        let mut numbers =
+            vec!["0.9073038322028689", "18446744073709551615", "-9223372036854775808"];
+        // With serde_json's feature `arbitrary_precision`.
+        if serde_json::from_str::<Value>("1e400").is_ok() {
+            numbers.extend(["98765432109876543210987", "0.10000000000000000000000001"]);
+        }
+        for number in numbers {
+            let document = parse(format!("[{number}]").as_bytes(), snake).unwrap();
+            assert_eq!(document.to_string(), format!("[{number}]"));
+        }
     }
 
     #[test]
@@ -213,10 +246,13 @@ mod tests {
         for body in [
             r#"{"msg_id":"1","msgId":"2"}"#,
             r#"{"msgId":"1","msgID":"2"}"#,
-            r#"{"x":[{"msgId":"1","msg_id":2}]}"#,
+            r#"{"x":[{"msgId":"1","msg_id":1}]}"#,
         ] {
             assert!(matches!(reason(body), Reason::Ambiguous { .. }), "{body}");
         }
+        // Two values of one hash: found by inverting it, which is why values are compared.
+        let twins = br#"{"msg_id":"evil-id-number-one","msgId":402649456608920388}"#;
+        assert!(matches!(reason(twins), Reason::Ambiguous { .. }));
         let agreeing = br#"{"msg_id":"1","msgId":"1"}"#;
         assert_eq!(parse(agreeing, snake), Ok(json!({"msg_id": "1", "msgId": "1"})));
     }

@@ -20,11 +20,8 @@ pub struct Refusal {
 #[non_exhaustive]
 pub enum Reason {
     /// The body is larger than the limit: 413.
-    #[error("the body is larger than {limit} bytes")]
-    TooLarge {
-        /// The limit in bytes.
-        limit: usize,
-    },
+    #[error("the body is too large")]
+    TooLarge,
     /// The body did not arrive in time: 408.
     #[error("the body did not arrive within {deadline:?}")]
     TooSlow {
@@ -88,7 +85,7 @@ impl Refusal {
         Self { reason, detail: None, retry_after: busy.then_some(Duration::from_secs(1)) }
     }
 
-    /// Replaces the detail. It is sent to the client: no payload, no secrets.
+    /// Replaces the detail. It is sent to the client: no values out of the payload, no secrets.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.detail = Some(detail.into());
@@ -149,7 +146,7 @@ impl Reason {
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "too-large",
+            Self::TooLarge => "too-large",
             Self::TooSlow { .. } => "too-slow",
             Self::Cut => "cut",
             Self::Malformed { .. } => "malformed",
@@ -169,7 +166,7 @@ impl Reason {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
             Self::Cut | Self::Malformed { .. } | Self::Ambiguous { .. } | Self::Unidentified => {
                 StatusCode::BAD_REQUEST
@@ -253,7 +250,7 @@ mod tests {
     fn every_reason_has_its_own_text_status_and_code() {
         let deadline = Duration::from_secs(5);
         let said = [
-            Reason::TooLarge { limit: 10 },
+            Reason::TooLarge,
             Reason::TooSlow { deadline },
             Reason::Cut,
             Reason::Malformed { line: 1, column: 2 },
@@ -271,7 +268,7 @@ mod tests {
         assert_eq!(
             said,
             [
-                "413 too-large the body is larger than 10 bytes",
+                "413 too-large the body is too large",
                 "408 too-slow the body did not arrive within 5s",
                 "400 cut the body ended early",
                 "400 malformed the body is malformed at line 1, column 2",

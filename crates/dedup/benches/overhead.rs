@@ -3,7 +3,7 @@
 use std::{cell::Cell, convert::Infallible, hint::black_box, time::Duration};
 
 use bytes::Bytes;
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::FutureExt;
 use http::{Method, Request, Response};
 use http_body_util::Full;
@@ -113,11 +113,11 @@ fn get(size: usize) -> Req {
     request
 }
 
-criterion_group! {
-    name = benches;
-    config = Criterion::default()
+fn main() {
+    let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(3));
-    targets = overhead
+        .measurement_time(Duration::from_secs(3))
+        .configure_from_args();
+    overhead(&mut criterion);
+    criterion.final_summary();
 }
-criterion_main!(benches);

@@ -1,4 +1,5 @@
-/// Which run of the handler this is for its callback. In the request's extensions.
+/// Which run of the handler this is for its callback. In the request's extensions; for a callback
+/// without an id, always the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Counted from 1.
@@ -50,20 +51,19 @@ pub enum Outcome {
 
 #[cfg(feature = "axum")]
 mod extract {
-    use axum_core::extract::FromRequestParts;
+    use axum::extract::FromRequestParts;
     use http::{StatusCode, request::Parts};
 
     use super::Attempt;
 
-    /// Rejects with 500 where no dedup layer stands outside of the handler, and for a callback
-    /// without an id.
+    /// Rejects with 500 where no dedup layer stands outside of the handler.
     impl<S: Sync> FromRequestParts<S> for Attempt {
         type Rejection = (StatusCode, &'static str);
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
             parts.extensions.get().copied().ok_or((
                 StatusCode::INTERNAL_SERVER_ERROR,
-                "no `Attempt`: the route has no dedup layer, or the callback no id",
+                "no `Attempt`: the route has no dedup layer, or was not called by POST",
             ))
         }
     }

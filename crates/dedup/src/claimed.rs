@@ -1,9 +1,15 @@
-use std::{convert::Infallible, future::pending, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible, error::Error, future::pending, pin::pin, sync::Arc, time::Duration,
+};
 
 use futures_util::FutureExt;
-use tokio::{runtime::Handle, time::sleep};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, timeout},
+};
+use tower_callback_contract::Reason;
 
-use crate::{Key, Ownership, Previous, Record, Store, Token};
+use crate::{Claim, Key, Ownership, Previous, Record, Store, Token};
 
 /// A claim on a key. Given back when dropped, as a run that nobody knows the end of.
 pub(crate) struct Claimed<S: Store> {
@@ -14,9 +20,36 @@ pub(crate) struct Claimed<S: Store> {
     open: bool,
 }
 
+/// How long the store may take for an answer.
+const DEADLINE: Duration = Duration::from_millis(500);
+/// How long we wait before we ask again for a key that another process holds.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
 impl<S: Store> Claimed<S> {
-    pub(crate) fn new(store: Arc<S>, key: Key, token: Token, window: Duration) -> Self {
-        Self { store, key, token, window, open: true }
+    /// A guard for a claim that is about to be made.
+    pub(crate) fn new(store: Arc<S>, key: Key, window: Duration) -> Self {
+        Self { store, key, token: Token::unique(), window, open: true }
+    }
+
+    /// Claims the key, and waits for whoever holds it elsewhere, but not beyond `give_up`. A claim
+    /// whose answer was lost may have been made, so the guard is to be dropped then.
+    pub(crate) async fn claim(&mut self, give_up: Instant) -> Result<Claim, Reason> {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let claim = ask("claim", self.store.claim(&self.key, self.token)).await;
+            let claim = claim.ok_or(Reason::StoreUnavailable)?;
+            self.open = matches!(claim, Claim::Granted(_));
+            if claim != Claim::Held {
+                return Ok(claim);
+            }
+            if Instant::now() + pause > give_up {
+                return Err(Reason::StillRunning);
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            self.open = true;
+        }
     }
 
     /// Renews the claim for as long as the work takes.
@@ -34,41 +67,31 @@ impl<S: Store> Claimed<S> {
     async fn renew_every(&self, period: Duration) -> Infallible {
         loop {
             sleep(period).await;
-            match self.store.renew(&self.key, self.token).await {
-                Ok(Ownership::Ours) => {}
-                Ok(Ownership::Lost) => {
-                    tracing::warn!("claim lost while the handler runs: it may run elsewhere too");
-                    return pending().await;
-                }
-                Err(error) => {
-                    tracing::error!(
-                        error = &error as &dyn std::error::Error,
-                        "store failed at renew"
-                    );
-                }
+            let renewed = ask("renew", self.store.renew(&self.key, self.token)).await;
+            if renewed == Some(Ownership::Lost) {
+                tracing::warn!("claim lost while the handler runs: it may run elsewhere too");
+                return pending().await;
             }
         }
     }
 
     pub(crate) async fn complete(mut self, record: Record) {
-        let done = self.store.complete(&self.key, self.token, record, self.window).await;
-        self.close(done, "complete");
+        let done = self.store.complete(&self.key, self.token, record, self.window);
+        let done = ask("complete", done).await;
+        self.close(done);
     }
 
     pub(crate) async fn release(mut self, previous: Previous) {
-        let done = self.store.release(&self.key, self.token, previous, self.window).await;
-        self.close(done, "release");
+        let done = self.store.release(&self.key, self.token, previous, self.window);
+        let done = ask("release", done).await;
+        self.close(done);
     }
 
     /// A claim that the store did not let us end runs out by its lease.
-    fn close(&mut self, done: Result<Ownership, S::Error>, what: &'static str) {
+    fn close(&mut self, done: Option<Ownership>) {
         self.open = false;
-        match done {
-            Ok(Ownership::Ours) => {}
-            Ok(Ownership::Lost) => tracing::warn!(what, "claim was lost: nothing recorded"),
-            Err(error) => {
-                tracing::error!(error = &error as &dyn std::error::Error, what, "store failed");
-            }
+        if done == Some(Ownership::Lost) {
+            tracing::warn!("claim lost: the end of its run was not recorded");
         }
     }
 }
@@ -81,7 +104,7 @@ impl<S: Store> Drop for Claimed<S> {
         let (store, key) = (Arc::clone(&self.store), self.key.clone());
         let (token, window) = (self.token, self.window);
         let mut release = Box::pin(async move {
-            let _ = store.release(&key, token, Previous::Indeterminate, window).await;
+            ask("release", store.release(&key, token, Previous::Indeterminate, window)).await
         });
         // A store in memory is done at once, also where no runtime is left to run anything.
         if release.as_mut().now_or_never().is_none() {
@@ -89,5 +112,51 @@ impl<S: Store> Drop for Claimed<S> {
                 runtime.spawn(release);
             }
         }
+    }
+}
+
+/// What the store answers in time. Says so if it does not.
+async fn ask<T, E: Error + 'static>(
+    what: &'static str,
+    call: impl Future<Output = Result<T, E>>,
+) -> Option<T> {
+    let mut call = pin!(call);
+    // A store in memory is done at once, and needs no timer.
+    let answer = match call.as_mut().now_or_never() {
+        Some(answer) => Ok(answer),
+        None => timeout(DEADLINE, call).await,
+    };
+    match answer {
+        Ok(Ok(answer)) => Some(answer),
+        Ok(Err(error)) => {
+            tracing::error!(what, error = &error as &dyn Error, "store failed");
+            None
+        }
+        Err(_) => {
+            tracing::error!(what, deadline = ?DEADLINE, "store too slow");
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Attempt, MemoryStore};
+
+    /// Without a runtime: that is when a run is dropped.
+    #[test]
+    fn a_claim_that_is_dropped_is_given_back_as_indeterminate() {
+        let (store, hour) = (Arc::new(MemoryStore::new()), Duration::from_secs(3600));
+        let claimed = || Claimed::new(Arc::clone(&store), Key::new(&["1"]), hour);
+        let never = Instant::now() + hour;
+        let mut first = claimed();
+        let granted = first.claim(never).now_or_never().unwrap();
+        assert_eq!(granted, Ok(Claim::Granted(Attempt::FIRST)));
+        drop(first);
+        let mut second = claimed();
+        let again = Attempt { number: 2, previous: Some(Previous::Indeterminate) };
+        let granted = second.claim(never).now_or_never().unwrap();
+        assert_eq!(granted, Ok(Claim::Granted(again)));
     }
 }

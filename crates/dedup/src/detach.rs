@@ -10,13 +10,15 @@ use tokio::runtime::Handle;
 /// hangs up cannot cut it, and one that waits pays for no task.
 pub(crate) struct Detached<T: 'static> {
     running: Option<Running<T>>,
+    /// Where it runs on: `drop` may happen outside of any runtime.
+    runtime: Option<Handle>,
 }
 
 type Running<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 impl<T: Send + 'static> Detached<T> {
     pub(crate) fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
-        Self { running: Some(Box::pin(future)) }
+        Self { running: Some(Box::pin(future)), runtime: None }
     }
 }
 
@@ -29,6 +31,7 @@ impl<T: 'static> Future for Detached<T> {
         let polled = running.as_mut().poll(cx);
         if polled.is_pending() {
             self.running = Some(running);
+            self.runtime = self.runtime.take().or_else(|| Handle::try_current().ok());
         }
         polled
     }
@@ -40,8 +43,33 @@ impl<T: 'static> Drop for Detached<T> {
             return;
         };
         // Without a runtime there is nowhere to run on, and dropping it gives its claim back.
-        if let Ok(runtime) = Handle::try_current() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.spawn(async move { drop(running.await) });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    #[test]
+    fn it_runs_on_though_it_is_dropped_outside_of_its_runtime() {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().unwrap();
+        let (go_on, told) = oneshot::channel::<()>();
+        let (end, ended) = std::sync::mpsc::channel();
+        let mut running = Detached::new(async move {
+            told.await.unwrap();
+            end.send(()).unwrap();
+        });
+        runtime.block_on(async {
+            assert!(futures_util::poll!(&mut running).is_pending());
+        });
+        drop(running);
+        go_on.send(()).unwrap();
+        ended.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
     }
 }

@@ -14,8 +14,9 @@ pub struct DrainHandle {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// The callbacks that still ran when the grace period was over. Their handlers end with the
-    /// process; none of them was acknowledged, so the platform sends them again.
+    /// The callbacks that still ran, or waited for one that did, when the grace period was over.
+    /// Their handlers end with the process; none of them was acknowledged, so the platform sends
+    /// them again.
     pub abandoned: usize,
 }
 
@@ -25,7 +26,8 @@ impl DrainHandle {
     }
 
     /// Refuses new callbacks with 503 from now on, and waits until those that run have ended, but
-    /// no longer than `grace`.
+    /// no longer than `grace`. Their replies may still be on the way then: close the connections
+    /// gracefully too.
     pub async fn drain(&self, grace: Duration) -> Drained {
         self.tracker.close();
         let ended = timeout(grace, self.tracker.wait()).await;

@@ -2,7 +2,8 @@ use serde_json::Value;
 use tower_callback_contract::{Callback, Spelling, digest};
 
 /// Tells the body of one callback from that of another: the [`digest`] of what it says, without
-/// the fields that change from copy to copy.
+/// the fields that change from copy to copy. Tells accidents, not forgeries: whoever can send
+/// callbacks can make two bodies of one fingerprint, and gains what sending the first again gains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint(pub u64);
 
@@ -55,13 +56,19 @@ fn cut(value: &mut Value, pointer: &[String], spelling: Spelling) {
             let meant = fields.iter_mut().filter(|(key, _)| spelling(key) == spelling(token));
             meant.for_each(|(_, value)| cut(value, rest, spelling));
         }
-        Value::Array(items) => match token.parse().ok().and_then(|at: usize| items.get_mut(at)) {
+        Value::Array(items) => match index(token).and_then(|at| items.get_mut(at)) {
             Some(item) if rest.is_empty() => *item = Value::Null,
             Some(item) => cut(item, rest, spelling),
             None => {}
         },
         _ => {}
     }
+}
+
+/// The place in an array that a token means: without a sign, without leading zeros.
+fn index(token: &str) -> Option<usize> {
+    let at: usize = token.parse().ok()?;
+    (at.to_string() == token).then_some(at)
 }
 
 #[cfg(test)]

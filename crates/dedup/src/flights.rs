@@ -5,6 +5,8 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
+use tower_callback_contract::Refusal;
+
 use crate::{Fingerprint, Key, Reply, fingerprint::differ, key::Shards};
 
 /// The callbacks that run in this process, and who waits for them.
@@ -18,9 +20,16 @@ struct InFlight {
     followers: Option<watch::Sender<Option<Landed>>>,
 }
 
-/// How a flight ended: by the handler's reply, or, if it was too large to be shared, by the
-/// platform's plain accept.
-pub(crate) type Landed = Option<Arc<Reply>>;
+/// How a flight ended.
+#[derive(Clone, Debug)]
+pub(crate) enum Landed {
+    /// With a reply for everybody.
+    Reply(Arc<Reply>),
+    /// With one too large to be shared: a copy gets the platform's plain accept.
+    Accepted,
+    /// Without the handler's reply.
+    Refused(Refusal),
+}
 
 /// What a copy is to the others of its key.
 #[derive(Debug)]
@@ -133,5 +142,37 @@ impl Follower {
             Ok(Err(_)) => Followed::Abandoned,
             Err(_) => Followed::TimedOut,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_followers_of_a_flight_that_is_given_up_start_anew_and_one_leads() {
+        let (flights, key) = (Arc::new(Flights::new()), Key::new(&["1"]));
+        let Join::Lead(flight) = flights.join(&key, None, 2) else { panic!("the first leads") };
+        let [Join::Follow(one), Join::Follow(other), Join::Crowded] =
+            std::array::from_fn(|_| flights.join(&key, None, 2))
+        else {
+            panic!("two may follow")
+        };
+        drop(flight);
+        let never = Instant::now() + Duration::from_secs(60);
+        assert!(matches!(one.landed(never).await, Followed::Abandoned));
+        assert!(matches!(other.landed(never).await, Followed::Abandoned));
+        let Join::Lead(_flight) = flights.join(&key, None, 2) else { panic!("one leads") };
+        assert!(matches!(flights.join(&key, None, 2), Join::Follow(_)));
+    }
+
+    #[test]
+    fn a_flight_leaves_no_trace() {
+        let (flights, key) = (Arc::new(Flights::new()), Key::new(&["1"]));
+        let Join::Lead(flight) = flights.join(&key, None, 2) else { panic!("the first leads") };
+        flight.land(Landed::Accepted);
+        assert_eq!(flights.table.len(), 0);
     }
 }

@@ -12,7 +12,10 @@ use crate::{
 /// [`Layer`] that runs the handler once per callback id.
 ///
 /// All services made by one layer and its clones share what they remember, so it can wrap several
-/// routes or a whole router. Equal ids on different paths are different callbacks.
+/// routes or a whole router. Equal ids on different paths are different callbacks; host and query
+/// make no difference. Routers nested in axum hide the first part of a path, which the feature
+/// `axum` brings to light again; without it, give each of them a layer or a [scope](Self::scope)
+/// of its own.
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct DedupLayer<C, S = MemoryStore> {
     shared: Shared<C, S>,
@@ -44,7 +47,11 @@ impl<C: Contract> DedupLayer<C> {
     }
 
     /// How many bytes the memory of finished ids takes: about 400 for an id, and the size of its
-    /// reply. Default: 64 MiB, some 130 000 acknowledged ids. Forgets what was remembered so far.
+    /// reply. Default: 64 MiB, more than 100 000 acknowledged ids. Starts with an empty memory,
+    /// apart from that of earlier clones.
+    ///
+    /// # Panics
+    /// If it is less than [`MemoryStore::LEAST_BUDGET`], 1 MiB.
     pub fn memory_budget(mut self, bytes: u64) -> Self {
         self.shared.store = Arc::new(MemoryStore::with_budget(bytes));
         self
@@ -97,9 +104,9 @@ impl<C: Contract, S> DedupLayer<C, S> {
         self
     }
 
-    /// How many callbacks may be under way at once, the waiting ones counted; the others are
-    /// refused with 503. Default: 16 384. Handlers run on when their client hangs up, so the
-    /// number of connections does not bound them.
+    /// How many callbacks may run or wait at once; the others are refused with 503. Default:
+    /// 16 384. Handlers run on when their client hangs up, so the number of connections does not
+    /// bound them.
     pub fn max_running(mut self, callbacks: NonZeroUsize) -> Self {
         self.shared.settings.max_running = callbacks.get();
         self

@@ -10,6 +10,7 @@ mod key;
 mod layer;
 mod memory;
 mod reply;
+mod route;
 mod run;
 mod service;
 mod settings;

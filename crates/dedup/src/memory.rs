@@ -31,6 +31,7 @@ pub struct MemoryStore {
     held: Shards<Holder>,
     evicted: Arc<Evicted>,
     start: Instant,
+    budget: u64,
 }
 
 /// How well a [`MemoryStore`] does.
@@ -82,7 +83,7 @@ const ENTRY_BYTES: usize = 400;
 // ===== impl MemoryStore =====
 
 impl MemoryStore {
-    /// The default budget: 64 MiB, some 130 000 acknowledged ids.
+    /// The default budget: 64 MiB, more than 100 000 acknowledged ids.
     pub const DEFAULT_BUDGET: u64 = 64 * 1024 * 1024;
 
     /// A store with the default budget.
@@ -91,9 +92,17 @@ impl MemoryStore {
         Self::with_budget(Self::DEFAULT_BUDGET)
     }
 
+    /// The smallest budget: 1 MiB.
+    pub const LEAST_BUDGET: u64 = 1024 * 1024;
+
     /// A store that takes about so many bytes: 400 for an id, and the size of its reply.
+    ///
+    /// # Panics
+    /// If the budget is less than [`LEAST_BUDGET`](Self::LEAST_BUDGET): it would forget an id
+    /// before its copy comes.
     #[must_use]
     pub fn with_budget(bytes: u64) -> Self {
+        assert!(bytes >= Self::LEAST_BUDGET, "a budget of {bytes} bytes is too small");
         let start = Instant::now();
         let evicted = Arc::new(Evicted::default());
         let counted = Arc::clone(&evicted);
@@ -111,7 +120,7 @@ impl MemoryStore {
                 }
             })
             .build_with_hasher(BuildHasherDefault::default());
-        Self { known, held: Shards::new(), evicted, start }
+        Self { known, held: Shards::new(), evicted, start, budget: bytes }
     }
 
     /// How well the store does.
@@ -178,7 +187,12 @@ impl MemoryStore {
         let hash = key.keyed_hash();
         let since = self.now();
         let until = since.saturating_add(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
-        self.known.insert(hash, Known { since, until, state: state(attempt) });
+        let mut known = Known { since, until, state: state(attempt) };
+        if known.weight() as u64 > self.budget {
+            // The cache would not take it, and nobody would know that it ran.
+            known.state = State::Released(attempt.next(Previous::Unrecorded));
+        }
+        self.known.insert(hash, known);
         self.held.lock(hash).remove(&hash);
         Ownership::Ours
     }

@@ -19,10 +19,11 @@ use tower_service::Service;
 use tracing::Instrument;
 
 use crate::{
-    Fingerprint, Key, MemoryStore, OnConflict, OnMissingId, Outcome, Store,
+    Attempt, Fingerprint, Key, MemoryStore, OnConflict, OnMissingId, Outcome, Store,
     detach::Detached,
     flights::{Followed, Join, Landed},
     layer::Shared,
+    route,
     run::Run,
 };
 
@@ -33,6 +34,8 @@ pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
 
 /// Middleware that runs the handler once per callback id. Made by
 /// [`DedupLayer`](crate::DedupLayer).
+///
+/// Within another dedup layer it passes everything through: the outer one decides.
 ///
 /// It is always ready; the inner service is polled ready when it is to run, so that copies which
 /// wait keep no place in it.
@@ -82,11 +85,12 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let inner = self.inner.clone();
-        if is_callback(&request) {
+        // Within another dedup layer, the outer one decides.
+        if is_callback(&request) && request.extensions().get::<Attempt>().is_none() {
             let shared = Arc::clone(&self.shared);
-            // Held to the callback's end: a drain waits for it.
-            let tracked = shared.tracker.token();
-            ResponseFuture::layered(deduplicate(shared, tracked, inner, request))
+            // The wait bound counts from here, because the platform's time-out does.
+            let give_up = shared.settings.give_up(Instant::now());
+            ResponseFuture::layered(deduplicate(shared, give_up, inner, request))
         } else {
             ResponseFuture::passed(inner, request)
         }
@@ -95,7 +99,7 @@ where
 
 async fn deduplicate<I, C, S, B, ResBody>(
     shared: Arc<Shared<C, S>>,
-    tracked: TaskTrackerToken,
+    give_up: Instant,
     inner: I,
     request: Request<B>,
 ) -> Result<I::Response, I::Error>
@@ -107,7 +111,7 @@ where
     B: Body<Error: Into<BoxError>> + From<Bytes> + Send + 'static,
     ResBody: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
 {
-    let (head, callback) = match shared.admit(request).await {
+    let (mut head, callback, tracked) = match shared.admit(request).await {
         Ok(admitted) => admitted,
         Err(refusal) => return Ok(shared.refuse(refusal)),
     };
@@ -116,25 +120,26 @@ where
         if shared.settings.on_missing_id == OnMissingId::Refuse {
             return Ok(shared.refuse(Reason::Unidentified.into()));
         }
+        head.extensions.insert(Attempt::FIRST);
         let mut response = inner.oneshot(callback.into_request(head)).await?;
         response.extensions_mut().insert(Outcome::Unidentified);
         return Ok(response);
     };
-    let mut deadline = None;
     loop {
         match shared.flights.join(&key, fingerprint, shared.settings.max_waiters) {
+            Join::Lead(_) if shared.tracker.is_closed() => {
+                return Ok(shared.refuse(Reason::Draining.into()));
+            }
             Join::Lead(flight) => {
                 let run = Run { shared, tracked, fingerprint, flight, callback };
-                return Detached::new(run.lead(key, inner, head).in_current_span()).await;
+                let run = run.lead(key, give_up, inner, head).in_current_span();
+                return Detached::new(run).await;
             }
-            Join::Follow(follower) => {
-                let wait = || Instant::now() + shared.settings.wait;
-                match follower.landed(*deadline.get_or_insert_with(wait)).await {
-                    Followed::Landed(landed) => return Ok(shared.answer(landed, Outcome::Joined)),
-                    Followed::TimedOut => return Ok(shared.refuse(Reason::StillRunning.into())),
-                    Followed::Abandoned => {}
-                }
-            }
+            Join::Follow(follower) => match follower.landed(give_up).await {
+                Followed::Landed(landed) => return Ok(shared.answer(landed, Outcome::Joined)),
+                Followed::TimedOut => return Ok(shared.refuse(Reason::StillRunning.into())),
+                Followed::Abandoned => {}
+            },
             Join::Conflict => return Ok(shared.refuse(Reason::Conflict.into())),
             Join::Crowded => return Ok(shared.refuse(Reason::Crowded.into())),
         }
@@ -142,17 +147,24 @@ where
 }
 
 impl<C: Contract, S> Shared<C, S> {
-    async fn admit<B>(&self, request: Request<B>) -> Result<(request::Parts, Callback), Refusal>
+    /// Receives a callback, if there is room for one. The token is held to the callback's end: a
+    /// drain waits for it.
+    async fn admit<B>(
+        &self,
+        request: Request<B>,
+    ) -> Result<(request::Parts, Callback, TaskTrackerToken), Refusal>
     where
         B: Body<Error: Into<BoxError>>,
     {
         if self.tracker.is_closed() {
             return Err(Reason::Draining.into());
         }
+        let (head, callback) = receive(&*self.contract, Limits::default(), request).await?;
+        let tracked = self.tracker.token();
         if self.tracker.len() > self.settings.max_running {
             return Err(Reason::Overloaded.into());
         }
-        receive(&*self.contract, Limits::default(), request).await
+        Ok((head, callback, tracked))
     }
 
     fn fingerprint(&self, callback: &Callback) -> Option<Fingerprint> {
@@ -167,30 +179,35 @@ impl<C: Contract, S> Shared<C, S> {
         fingerprint: Option<Fingerprint>,
     ) -> Option<Key> {
         let id = callback.envelope().id.as_ref()?;
+        let path = route::path(head);
         let other = fingerprint
             .filter(|_| self.settings.on_conflict == OnConflict::TreatAsNew)
             .map_or_else(String::new, |Fingerprint(body)| format!("{body:016x}"));
-        let parts = [&self.settings.scope, id.scope(), head.uri.path(), id.as_str(), &other];
+        let parts = [&self.settings.scope, id.scope(), path, id.as_str(), &other];
         Some(Key::new(&parts))
     }
 
     pub(crate) fn refuse<B: From<Bytes>>(&self, refusal: Refusal) -> Response<B> {
-        let contract = self.contract.name();
-        let outcome = match refusal.reason() {
-            Reason::Conflict => Outcome::Conflict,
-            _ => Outcome::Refused,
+        let (contract, reason) = (self.contract.name(), refusal.reason().code());
+        let outcome = if *refusal.reason() == Reason::Conflict {
+            tracing::warn!(contract, "another callback under a known id");
+            Outcome::Conflict
+        } else {
+            // Whoever is flooded must not flood a log.
+            tracing::debug!(contract, reason, "callback refused");
+            Outcome::Refused
         };
-        tracing::warn!(contract, reason = refusal.reason().code(), "callback refused");
         let mut response = refuse(&*self.contract, refusal);
         response.extensions_mut().insert(outcome);
         response
     }
 
-    /// The reply of another copy's run.
+    /// How another copy's run ended.
     pub(crate) fn answer<B: From<Bytes>>(&self, landed: Landed, outcome: Outcome) -> Response<B> {
         let mut response = match landed {
-            Some(reply) => reply.to_response(),
-            None => self.contract.reply(&Action::Accept),
+            Landed::Reply(reply) => reply.to_response(),
+            Landed::Accepted => self.contract.reply(&Action::Accept),
+            Landed::Refused(refusal) => return self.refuse(refusal),
         };
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         response.extensions_mut().insert(outcome);

@@ -1,5 +1,6 @@
 use std::{fmt, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
 use tower_callback_contract::{Action, Timing};
 
 use crate::fingerprint::Pointer;
@@ -43,6 +44,13 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// When a copy that came at this time has waited enough.
+    pub(crate) fn give_up(&self, came: Instant) -> Instant {
+        // As good as never, and not beyond what a clock can say.
+        const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+        came + self.wait.min(LONGEST)
+    }
+
     pub(crate) fn new(timing: Timing) -> Self {
         Self {
             window: timing.retry_horizon,

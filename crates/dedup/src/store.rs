@@ -65,6 +65,8 @@ pub trait Store: Send + Sync + 'static {
 
 /// What became of a wish to claim a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+#[must_use]
 pub enum Claim {
     /// The key is ours: run the handler.
     Granted(Attempt),

@@ -12,6 +12,7 @@ use tower_callback_dedup::{
     Attempt, DedupLayer, MemoryStore, OnConflict, OnMissingId, Outcome, Previous,
 };
 use tower_test::mock::pair;
+use tracing::Instrument;
 
 use support::{
     ORDERS, QUESTIONS, Receiver, Req, Res, body, order, outcome, post, reason, reply, settle,
@@ -84,6 +85,40 @@ async fn d02_the_wait_ends_before_the_platform_hangs_up() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn d02_the_wait_counts_from_the_arrival() {
+    let layer = orders().wait(Duration::from_secs(2));
+    let (chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
+    let (mock, mut handler) = pair::<Request<support::AnyBody>, Response<support::AnyBody>>();
+    let service = layer.layer(mock);
+    let _first = tokio::spawn(service.clone().oneshot(order("1").map(support::AnyBody::new)));
+    let _running = handler.next_request().await.unwrap();
+
+    let start = Instant::now();
+    let slow = order("1").map(|_| support::AnyBody::new(stream));
+    let copy = tokio::spawn(service.clone().oneshot(slow));
+    sleep(Duration::from_secs(1)).await;
+    let mut chunks = chunks;
+    chunks.send_data(Bytes::from(r#"{"id":"1","what":"tea"}"#)).await.unwrap();
+    drop(chunks);
+    assert_eq!(copy.await.unwrap().unwrap().status(), 503);
+    assert!(start.elapsed() < Duration::from_millis(2_010));
+}
+
+#[tokio::test(start_paused = true)]
+async fn d02_a_wait_without_end_is_no_overflow() {
+    let mut receiver = Receiver::new(&orders().wait(Duration::MAX));
+    let first = receiver.send(order("1"));
+    let (_, respond) = receiver.run().await;
+    let copy = receiver.send(order("1"));
+    settle().await;
+    respond.send_response(reply(200, "made"));
+    assert_eq!(
+        (first.await.unwrap().status(), copy.await.unwrap().status()),
+        (http::StatusCode::OK, http::StatusCode::OK)
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn d03_a_failed_first_copy_fails_the_joined() {
     let mut receiver = Receiver::new(&orders());
     let first = receiver.send(order("1"));
@@ -144,12 +179,16 @@ async fn d05_a_panic_is_a_failure_for_everybody_and_gives_the_claim_back() {
         }
     }));
     let (events, _guard) = support::capture_events();
-    let (first, copy) =
-        tokio::join!(service.clone().oneshot(order("1")), service.clone().oneshot(order("1")));
-    for response in [first.unwrap(), copy.unwrap()] {
-        assert_eq!(response.status(), 500);
+    let span = tracing::info_span!("the_request");
+    let first = tokio::spawn(service.clone().oneshot(order("1")).instrument(span));
+    let copy = tokio::spawn(service.clone().oneshot(order("1")));
+    for response in [first, copy] {
+        let response = response.await.unwrap().unwrap();
+        assert_eq!((response.status().as_u16(), reason(&response)), (500, Reason::HandlerFailed));
+        assert!(!response.headers().contains_key("idempotency-replayed"));
     }
-    assert_eq!(events.count("ERROR"), 1, "{events:?}");
+    let errors = events.lines("ERROR");
+    assert!(errors.len() == 1 && errors[0].contains("the_request"), "{events:?}");
 
     assert_eq!(service.oneshot(order("1")).await.unwrap().status(), 200);
     assert_eq!(*handled.borrow(), 2);
@@ -235,7 +274,7 @@ async fn d09_a_callback_without_an_id_passes_through_flagged_or_is_refused() {
     for body in bodies.iter().chain(&bodies) {
         let sent = receiver.send(post("/orders", body));
         let (request, respond) = receiver.handler.next_request().await.unwrap();
-        assert_eq!(request.extensions().get::<Attempt>(), None);
+        assert_eq!(request.extensions().get(), Some(&Attempt::FIRST));
         respond.send_response(reply(200, "made"));
         assert_eq!(outcome(&sent.await.unwrap()), Outcome::Unidentified);
     }
@@ -290,12 +329,12 @@ async fn d12_an_id_seen_after_the_window_is_new() {
 fn d13_a_window_shorter_than_the_retry_horizon_warns_once() {
     let (events, _guard) = support::capture_events();
     let layer = orders().window(Duration::from_secs(3600));
-    assert_eq!(events.count("WARN"), 0);
+    assert_eq!(events.lines("WARN").len(), 0);
     let layer = layer.window(Duration::from_secs(60));
     for _ in 0..3 {
         let _service = layer.layer(());
     }
-    assert_eq!(events.count("WARN"), 1, "{events:?}");
+    assert_eq!(events.lines("WARN").len(), 1, "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -339,6 +378,27 @@ async fn d14_a_large_failure_fails_the_joined_and_is_not_remembered() {
     assert_eq!(body(first.await.unwrap()).await, "large");
     assert_eq!(joined.await.unwrap().status(), 503);
     assert_eq!(receiver.handled(order("1"), reply(200, "")).await.0, SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d14_a_large_refusal_stays_a_refusal_for_the_copies() {
+    for contract in [ORDERS, QUESTIONS] {
+        let mut receiver = Receiver::new(&DedupLayer::for_contract(contract).record_limit(4));
+        receiver.handled(order("1"), reply(422, "large")).await;
+        let copy = receiver.answered(order("1")).await;
+        assert_eq!((copy.status().as_u16(), body(copy).await), (403, Bytes::from("no")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reply_that_breaks_off_is_a_failure() {
+    let broken = tower::service_fn(async |_: Request<support::AnyBody>| {
+        Ok::<_, std::convert::Infallible>(Response::new(support::AnyBody::new(support::BreaksOff)))
+    });
+    let service = orders().layer(broken);
+    let request = order("1").map(support::AnyBody::new);
+    let response = service.oneshot(request).await.unwrap();
+    assert_eq!(response.status(), 500);
 }
 
 #[tokio::test(start_paused = true)]
@@ -450,7 +510,7 @@ async fn d20_a_drain_ends_with_the_grace_period_and_counts_the_abandoned() {
     let start = Instant::now();
     let drained = layer.drain_handle().drain(Duration::from_secs(30)).await;
     assert_eq!((drained.abandoned, start.elapsed().as_secs()), (2, 30));
-    assert_eq!(events.count("WARN"), 1, "{events:?}");
+    assert_eq!(events.lines("WARN").len(), 1, "{events:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -480,10 +540,55 @@ async fn a_store_that_fails_or_hangs_refuses_the_callback() {
         let mut receiver = Receiver::new(&layer);
         let sent = [receiver.send(order("1")), receiver.send(order("1"))];
         for sent in sent {
-            assert_eq!(sent.await.unwrap().status(), 503);
+            let refused = sent.await.unwrap();
+            assert_eq!(
+                (refused.status().as_u16(), reason(&refused)),
+                (503, Reason::StoreUnavailable)
+            );
+            assert!(!refused.headers().contains_key("idempotency-replayed"));
         }
         receiver.assert_idle().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_at_the_end_does_not_hold_the_reply_back() {
+    let layer = DedupLayer::with_store(ORDERS, support::Broken(support::Fault::HangAtEnd));
+    let mut receiver = Receiver::new(&layer);
+    let start = Instant::now();
+    let (_, response) = receiver.handled(order("1"), reply(200, "made")).await;
+    assert_eq!((response.status().as_u16(), body(response).await), (200, Bytes::from("made")));
+    assert!(start.elapsed() < Duration::from_secs(1));
+    assert_eq!(layer.drain_handle().drain(Duration::from_secs(1)).await.abandoned, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn within_itself_the_outer_layer_decides() {
+    let layer = orders();
+    let (mock, handler) = pair();
+    let twice = layer.layer(layer.clone().layer(mock));
+    let mut handler = handler;
+    let sent = tokio::spawn(twice.oneshot(order("1")));
+    let (_, respond) = handler.next_request().await.unwrap();
+    respond.send_response(reply(200, "made"));
+    assert_eq!(outcome(&sent.await.unwrap().unwrap()), Outcome::First);
+}
+
+#[tokio::test(start_paused = true)]
+async fn d20_a_body_that_ends_during_the_drain_starts_nothing() {
+    let layer = orders();
+    let (mock, mut handler) = pair::<Request<support::AnyBody>, Response<support::AnyBody>>();
+    let (chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
+    let slow = order("1").map(|_| support::AnyBody::new(stream));
+    let sent = tokio::spawn(layer.layer(mock).oneshot(slow));
+    settle().await;
+    assert_eq!(layer.drain_handle().drain(Duration::from_secs(1)).await.abandoned, 0);
+    let mut chunks = chunks;
+    chunks.send_data(Bytes::from(r#"{"id":"1"}"#)).await.unwrap();
+    drop(chunks);
+    let refused = sent.await.unwrap().unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(!matches!(handler.poll_request(), std::task::Poll::Ready(Some(_))));
 }
 
 // ===== what every layer does =====
@@ -523,12 +628,20 @@ async fn services_of_one_layer_share_state() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn dropping_the_response_future_before_it_ran_releases_the_place() {
-    let mut receiver = Receiver::new(&orders());
-    let mut service = receiver.service.clone();
-    drop(tower::Service::call(&mut service, order("1")));
-    let (attempt, _) = receiver.handled(order("1"), reply(200, "made")).await;
-    assert_eq!(attempt, Attempt::FIRST);
+async fn dropping_the_response_future_while_the_body_arrives_claims_nothing() {
+    let (mock, mut handler) = pair::<Request<support::AnyBody>, Response<support::AnyBody>>();
+    let service = orders().layer(mock);
+    let (_chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
+    let slow = order("1").map(|_| support::AnyBody::new(stream));
+    let hung_up = tokio::spawn(service.clone().oneshot(slow));
+    settle().await;
+    hung_up.abort();
+    settle().await;
+    let sent = tokio::spawn(service.oneshot(order("1").map(support::AnyBody::new)));
+    let (request, respond) = handler.next_request().await.unwrap();
+    assert_eq!(request.extensions().get(), Some(&Attempt::FIRST));
+    respond.send_response(Response::new(support::AnyBody::from(Bytes::new())));
+    assert_eq!(sent.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]

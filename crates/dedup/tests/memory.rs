@@ -13,7 +13,7 @@ const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(start_paused = true)]
 async fn a_full_store_still_remembers_new_ids() {
-    let room = 1_000;
+    let room = 3_000;
     let store = MemoryStore::with_budget(room * 450);
     for id in 0..room {
         finish(&store, id).await;

@@ -1,5 +1,7 @@
 //! Random traffic against a naive model: nothing runs twice, nothing is lost, nobody waits on.
 
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
 use std::{collections::HashMap, time::Duration};
 
 use proptest::prelude::*;

@@ -42,7 +42,8 @@
 //!
 //! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
-//! * At the root: the vocabulary, and [`Contract`], to describe a platform of your own.
+//! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own.
+//! * [`contract`]: what one needs besides to write a layer.
 //!
 //! # Where the layers go
 //!
@@ -62,9 +63,13 @@
 //! # Features
 //!
 //! * `wulai` (default): the platform Wulai 吾来.
-//! * `axum`: [`dedup::Attempt`] as an extractor.
+//! * `axum`: [`dedup::Attempt`] as an extractor, and whole paths under nested routers. Switch it on under axum.
 
-pub use tower_callback_contract::*;
+pub use tower_callback_contract as contract;
+pub use tower_callback_contract::{
+    Action, Callback, Content, Contract, Envelope, Exchange, Id, Reason, Receive, ReceiveLayer,
+    Refusal, Spelling, Timestamp, Timing, as_written,
+};
 pub use tower_callback_dedup as dedup;
 #[cfg(feature = "wulai")]
 pub use tower_callback_wulai as wulai;

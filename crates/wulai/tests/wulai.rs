@@ -234,7 +234,7 @@ fn contract_and_models_refuse_the_same_documents() {
         format!("{{{fields},\"msgId\":\"18\"}}").into_bytes(),
         format!("{{{fields},\"x\":{{\"a\":1,\"a\":1}}}}").into_bytes(),
         format!("{{{fields},\"x\":[{{\"msgId\":1,\"msg_id\":2}}]}}").into_bytes(),
-        format!("{{{fields},\"x\":1e999}}").into_bytes(),
+        format!("{{{fields},\"msgId\":17}}").into_bytes(),
         format!("{{{fields},\"x\":\"\\ud800\"}}").into_bytes(),
         format!("{{{fields}}} ,").into_bytes(),
         latin,

@@ -195,6 +195,25 @@ impl Body for AnyBody {
     }
 }
 
+/// Says its length, and fails.
+pub struct BreaksOff;
+
+impl Body for BreaksOff {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        Poll::Ready(Some(Err("broken".into())))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(1)
+    }
+}
+
 pub async fn collect(response: Response<AnyBody>) -> Bytes {
     response.into_body().collect().await.unwrap().to_bytes()
 }
@@ -285,6 +304,8 @@ pub struct Broken(pub Fault);
 pub enum Fault {
     Error,
     Hang,
+    /// It grants the claim, and says nothing more.
+    HangAtEnd,
 }
 
 impl Store for Broken {
@@ -294,6 +315,7 @@ impl Store for Broken {
         match self.0 {
             Fault::Error => Err(std::io::Error::other("down")),
             Fault::Hang => std::future::pending().await,
+            Fault::HangAtEnd => Ok(Claim::Granted(Attempt::FIRST)),
         }
     }
 
@@ -308,7 +330,7 @@ impl Store for Broken {
         _: Record,
         _: Duration,
     ) -> Result<Ownership, Self::Error> {
-        unreachable!("nothing was claimed")
+        std::future::pending().await
     }
 
     async fn release(
@@ -318,7 +340,7 @@ impl Store for Broken {
         _: Previous,
         _: Duration,
     ) -> Result<Ownership, Self::Error> {
-        unreachable!("nothing was claimed")
+        Ok(Ownership::Lost)
     }
 }
 
@@ -339,8 +361,10 @@ impl Events {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    pub fn count(&self, level: &str) -> usize {
-        self.text().lines().filter(|line| line.contains(&format!(" {level} "))).count()
+    pub fn lines(&self, level: &str) -> Vec<String> {
+        let text = self.text();
+        let of_level = text.lines().filter(|line| line.contains(&format!(" {level} ")));
+        of_level.map(str::to_owned).collect()
     }
 }
 
