@@ -32,7 +32,9 @@ fn overhead(c: &mut Criterion) {
 
         measure(&mut group, "bare", &mut noop(), unique, None);
         measure(&mut group, "bare, body read and parsed", &mut parsing(), unique, None);
-        let mut service = dedup().layer(noop());
+        let mut full = dedup().memory_budget(1024 * 1024).layer(noop());
+        measure(&mut group, "first copy, memory full", &mut full, unique, Some(Outcome::First));
+        let mut service = dedup().memory_budget(u64::MAX).layer(noop());
         measure(&mut group, "pass-through", &mut service, || get(size), None);
         measure(&mut group, "first copy", &mut service, unique, Some(Outcome::First));
         let same = || delivery(size, 1);

@@ -73,3 +73,8 @@ pub use tower_callback_contract::{
 pub use tower_callback_dedup as dedup;
 #[cfg(feature = "wulai")]
 pub use tower_callback_wulai as wulai;
+
+/// The README's example is compiled with the docs.
+#[cfg(all(doctest, feature = "wulai", feature = "axum"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
