@@ -1,11 +1,13 @@
 use std::{
     fmt,
     sync::{Arc, OnceLock},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, request};
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::{
     Contract, Envelope, Limits, Reason, Refusal, Spelling,
@@ -34,9 +36,10 @@ struct Inner {
 
 /// How a callback came to be, so that a later layer knows whether it may take it over.
 #[derive(Clone, Copy)]
-struct Received {
-    contract: &'static str,
-    limits: Limits,
+pub(crate) struct Received {
+    pub(crate) contract: &'static str,
+    pub(crate) limits: Limits,
+    pub(crate) came: Instant,
 }
 
 impl Callback {
@@ -48,11 +51,10 @@ impl Callback {
 
     pub(crate) fn receive<C: Contract>(
         contract: &C,
-        limits: Limits,
+        received: Received,
         head: &request::Parts,
         body: Bytes,
     ) -> Result<Self, Refusal> {
-        let received = Received { contract: contract.name(), limits };
         let (spelling, wanted) = (contract.spelling(), contract.fields());
         let callback = Self::from_parts(body, spelling, wanted, Some(received));
         let envelope = contract.identify(head, &callback)?;
@@ -158,6 +160,16 @@ impl Callback {
 
     fn scan_for(&self, name: &str) -> Option<&Scan> {
         if self.inner.wanted.contains(&name) { self.scan() } else { None }
+    }
+
+    /// How long ago its first layer saw it. Zero where no layer has [received](crate::receive) it.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        self.inner.received.map_or(Duration::ZERO, |received| received.came.elapsed())
+    }
+
+    pub(crate) fn came(&self) -> Option<Instant> {
+        self.inner.received.map(|received| received.came)
     }
 
     /// How the platform spells field names.

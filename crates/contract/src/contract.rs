@@ -91,4 +91,10 @@ impl Timing {
     pub const fn new(timeout: Duration, retry_horizon: Duration) -> Self {
         Self { timeout, retry_horizon }
     }
+
+    /// How long an answer may take: the time-out less a tenth, so that it gets there in time.
+    #[must_use]
+    pub fn patience(&self) -> Duration {
+        self.timeout.saturating_sub(self.timeout / 10)
+    }
 }

@@ -10,11 +10,12 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::{Method, Request, Response, request};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError};
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Callback, Contract, Reason, Refusal, ResponseFuture};
+use crate::{Callback, Contract, Reason, Refusal, ResponseFuture, callback::Received};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -43,10 +44,12 @@ pub struct Receive<S, C> {
 
 /// How much is read of a body, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// The largest body in bytes. Default: 1 MiB.
     pub bytes: usize,
-    /// How long the whole body may take to arrive. Default: 5 s.
+    /// How long the whole body may take to arrive. Default: the contract's
+    /// [patience](crate::Timing::patience).
     pub deadline: Duration,
 }
 
@@ -75,14 +78,17 @@ where
     C: Contract,
     B: Body<Error: Into<BoxError>>,
 {
+    let came = Instant::now();
     let (head, body) = request.into_parts();
     let known = head.extensions.get::<Callback>().cloned();
     let limits = known.as_ref().and_then(Callback::limits).unwrap_or(limits);
     let body = read(body, limits).await?;
-    if let Some(callback) = known.filter(|known| known.is_of(contract.name(), &body)) {
-        return Ok((head, callback));
+    if let Some(callback) = known.as_ref().filter(|known| known.is_of(contract.name(), &body)) {
+        return Ok((head, callback.clone()));
     }
-    let callback = Callback::receive(contract, limits, &head, body)?;
+    let came = known.as_ref().and_then(Callback::came).unwrap_or(came);
+    let received = Received { contract: contract.name(), limits, came };
+    let callback = Callback::receive(contract, received, &head, body)?;
     Ok((head, callback))
 }
 
@@ -99,7 +105,8 @@ pub fn refuse<C: Contract, B: From<Bytes>>(contract: &C, refusal: Refusal) -> Re
 impl<C: Contract> ReceiveLayer<C> {
     /// Receives callbacks of this contract.
     pub fn new(contract: C) -> Self {
-        Self { contract: Arc::new(contract), limits: Limits::default() }
+        let limits = Limits::of(&contract);
+        Self { contract: Arc::new(contract), limits }
     }
 
     /// Refuses larger bodies with 413. Default: 1 MiB.
@@ -108,7 +115,8 @@ impl<C: Contract> ReceiveLayer<C> {
         self
     }
 
-    /// Refuses with 408 what has not arrived whole by then. Default: 5 s.
+    /// Refuses with 408 what has not arrived whole by then. Default: the contract's
+    /// [patience](crate::Timing::patience).
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.limits.deadline = deadline;
         self
@@ -168,9 +176,11 @@ where
 
 // ===== impl Limits =====
 
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: 1024 * 1024, deadline: Duration::from_secs(5) }
+impl Limits {
+    /// The default limits for a contract.
+    #[must_use]
+    pub fn of<C: Contract>(contract: &C) -> Self {
+        Self { bytes: 1024 * 1024, deadline: contract.timing().patience() }
     }
 }
 

@@ -64,7 +64,7 @@ async fn r01_the_default_limit_is_a_mebibyte() {
 async fn r02_a_body_that_stalls_is_refused_at_the_deadline() {
     let second = Duration::from_secs(1);
     for (layer, deadline) in [
-        (ReceiveLayer::new(Orders), 5 * second),
+        (ReceiveLayer::new(Orders), 9 * second),
         (ReceiveLayer::new(Orders).deadline(second), second),
     ] {
         let (service, _handler) = receiver(&layer);

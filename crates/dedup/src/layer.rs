@@ -90,8 +90,9 @@ impl<C: Contract, S> DedupLayer<C, S> {
         self
     }
 
-    /// How long a copy waits for the first one to finish before it is refused with 503. Default:
-    /// the contract's time-out less a tenth.
+    /// How long after its arrival a copy that waits for the first one is refused with 503. Default:
+    /// the contract's [patience](tower_callback_contract::Timing::patience), its time-out less a
+    /// tenth.
     pub fn wait(mut self, bound: Duration) -> Self {
         self.shared.settings.wait = bound;
         self

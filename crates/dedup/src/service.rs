@@ -8,7 +8,6 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Request, Response, request};
 use http_body::Body;
-use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
 use tower_callback_contract::{
@@ -88,9 +87,7 @@ where
         // Within another dedup layer, the outer one decides.
         if is_callback(&request) && request.extensions().get::<Attempt>().is_none() {
             let shared = Arc::clone(&self.shared);
-            // The wait bound counts from here, because the platform's time-out does.
-            let give_up = shared.settings.give_up(Instant::now());
-            ResponseFuture::layered(deduplicate(shared, give_up, inner, request))
+            ResponseFuture::layered(deduplicate(shared, inner, request))
         } else {
             ResponseFuture::passed(inner, request)
         }
@@ -99,7 +96,6 @@ where
 
 async fn deduplicate<I, C, S, B, ResBody>(
     shared: Arc<Shared<C, S>>,
-    give_up: Instant,
     inner: I,
     request: Request<B>,
 ) -> Result<I::Response, I::Error>
@@ -121,10 +117,16 @@ where
             return Ok(shared.refuse(Reason::Unidentified.into()));
         }
         head.extensions.insert(Attempt::FIRST);
-        let mut response = inner.oneshot(callback.into_request(head)).await?;
+        let run = async move {
+            let _tracked = tracked;
+            inner.oneshot(callback.into_request(head)).await
+        };
+        let mut response = Detached::new(run.in_current_span()).await?;
         response.extensions_mut().insert(Outcome::Unidentified);
         return Ok(response);
     };
+    // Counted from the callback's arrival, because the platform's time-out is.
+    let give_up = shared.settings.give_up(callback.age());
     loop {
         match shared.flights.join(&key, fingerprint, shared.settings.max_waiters) {
             Join::Lead(_) if shared.tracker.is_closed() => {
@@ -159,7 +161,8 @@ impl<C: Contract, S> Shared<C, S> {
         if self.tracker.is_closed() {
             return Err(Reason::Draining.into());
         }
-        let (head, callback) = receive(&*self.contract, Limits::default(), request).await?;
+        let (head, callback) =
+            receive(&*self.contract, Limits::of(&*self.contract), request).await?;
         let tracked = self.tracker.token();
         if self.tracker.len() > self.settings.max_running {
             return Err(Reason::Overloaded.into());

@@ -44,18 +44,17 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// When a copy that came at this time has waited enough.
-    pub(crate) fn give_up(&self, came: Instant) -> Instant {
+    /// When a callback of this age has waited enough.
+    pub(crate) fn give_up(&self, age: Duration) -> Instant {
         // As good as never, and not beyond what a clock can say.
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        came + self.wait.min(LONGEST)
+        Instant::now() + self.wait.saturating_sub(age).min(LONGEST)
     }
 
     pub(crate) fn new(timing: Timing) -> Self {
         Self {
             window: timing.retry_horizon,
-            // A refusal has to reach the platform before it hangs up.
-            wait: timing.timeout.saturating_sub(timing.timeout / 10),
+            wait: timing.patience(),
             max_waiters: 1024,
             max_running: 16_384,
             record_limit: 64 * 1024,

@@ -278,6 +278,14 @@ async fn d09_a_callback_without_an_id_passes_through_flagged_or_is_refused() {
         respond.send_response(reply(200, "made"));
         assert_eq!(outcome(&sent.await.unwrap()), Outcome::Unidentified);
     }
+    // Like any other, it runs on when its client hangs up.
+    let layer = orders();
+    let mut receiver = Receiver::new(&layer);
+    let hung_up = receiver.send(post("/orders", bodies[0]));
+    let _running = receiver.run().await;
+    hung_up.abort();
+    settle().await;
+    assert_eq!(layer.drain_handle().drain(Duration::from_secs(1)).await.abandoned, 1);
     let mut receiver = Receiver::new(&orders().on_missing_id(OnMissingId::Refuse));
     let refused = receiver.answered(post("/orders", bodies[0])).await;
     assert_eq!((refused.status().as_u16(), reason(&refused)), (400, Reason::Unidentified));
