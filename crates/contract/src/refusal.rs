@@ -139,6 +139,16 @@ impl From<Reason> for Refusal {
     }
 }
 
+#[cfg(feature = "axum")]
+impl axum_core::response::IntoResponse for Refusal {
+    /// The refusal as a [problem document](Self::to_problem), with itself in the extensions.
+    fn into_response(self) -> axum_core::response::Response {
+        let mut response = self.to_problem().map(axum_core::body::Body::from);
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
 // ===== impl Reason =====
 
 impl Reason {

@@ -35,7 +35,7 @@ impl Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The handler ran for it.
+    /// The handler ran for it, for the first time or again after a failure, and answered.
     First,
     /// The handler ran for another copy at the time, and this one got the same reply.
     Joined,
@@ -45,7 +45,8 @@ pub enum Outcome {
     Conflict,
     /// It had no id: the handler ran, and would run for a copy.
     Unidentified,
-    /// It was refused for another reason, which stands beside this in the extensions.
+    /// It was refused for another reason, which stands beside this in the extensions: a handler's
+    /// panic is one.
     Refused,
 }
 

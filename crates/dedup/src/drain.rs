@@ -5,6 +5,29 @@ use tokio_util::task::TaskTracker;
 
 /// Ends the work of a dedup layer gracefully. Made by
 /// [`DedupLayer::drain_handle`](crate::DedupLayer::drain_handle).
+///
+/// Every layer has its own: drain them together, and close the server then.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// use std::time::Duration;
+/// use tower_callback_dedup::DrainHandle;
+/// use tower_callback_wulai::WulaiLayer;
+///
+/// async fn drained(delivery: DrainHandle, route: DrainHandle) {
+///     // First wait for `tokio::signal::ctrl_c()`.
+///     let grace = Duration::from_secs(10);
+///     let (delivery, route) = tokio::join!(delivery.drain(grace), route.drain(grace));
+///     println!("{} callbacks abandoned", delivery.abandoned + route.abandoned);
+/// }
+///
+/// let (delivery, route) = (WulaiLayer::delivery(), WulaiLayer::route());
+/// let shutdown = drained(delivery.drain_handle(), route.drain_handle());
+/// // axum::serve(listener, app).with_graceful_shutdown(shutdown).await
+/// # shutdown.await;
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct DrainHandle {
     tracker: TaskTracker,

@@ -47,8 +47,8 @@ impl<C: Contract> DedupLayer<C> {
     }
 
     /// How many bytes the memory of finished ids takes: about 400 for an id, and the size of its
-    /// reply. Default: 64 MiB, more than 100 000 acknowledged ids. Starts with an empty memory,
-    /// apart from that of earlier clones.
+    /// reply. Default: 64 MiB, more than 100 000 acknowledged ids. The memory starts
+    /// empty, and clones made before keep the old one: set it before you clone the layer.
     ///
     /// # Panics
     /// If it is less than [`MemoryStore::LEAST_BUDGET`], 1 MiB.

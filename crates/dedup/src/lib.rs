@@ -2,7 +2,8 @@
 //!
 //! [`DedupLayer`] wraps a handler and decides for each callback:
 //!
-//! * **First**: nobody saw its id. The handler runs, and its reply is remembered if it succeeded.
+//! * **First**: no copy runs, and none has succeeded. The handler runs, and its reply is remembered
+//!   if it succeeds.
 //! * **Joined**: another copy runs just now. It waits, and gets the same reply.
 //! * **Replayed**: another copy succeeded before. It gets that reply again.
 //! * **Conflict**: its id is known with another body. Refused.

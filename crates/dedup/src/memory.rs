@@ -46,8 +46,8 @@ pub struct MemoryStats {
     pub running: usize,
     /// The ids that were forgotten before their window ended, because the budget was used up.
     pub evicted_early: u64,
-    /// How long ago the oldest id that is still known was last seen, at most; `None` as long as
-    /// nothing was forgotten early, and the memory reaches back the whole window.
+    /// How far back the memory reaches: ids last seen before that are forgotten. `None` as long as
+    /// none was forgotten early, so that it reaches back the whole window.
     pub reaches_back: Option<Duration>,
 }
 

@@ -66,6 +66,7 @@ impl<C: Contract, S: Store> Run<C, S> {
                 self.settle(claimed, attempt, handled).await
             }
             Ok(Claim::Done(record)) if differ(record.fingerprint, self.fingerprint) => {
+                self.shared.warn_of_conflict(&self.callback);
                 Ok(self.refuse(Reason::Conflict))
             }
             Ok(Claim::Done(record)) => {
@@ -130,6 +131,7 @@ impl<C: Contract, S: Store> Run<C, S> {
         let needs_reply = contract.exchange(&self.callback) == Exchange::RequestReply;
         let reply = match &action {
             Action::Accept | Action::Use(_) => None,
+            _ if head_only.status().is_success() => None,
             failure => Some(replies.reply(&contract.reply(failure))),
         };
         let landed = reply.clone().map_or(Landed::Accepted, Landed::Reply);

@@ -116,6 +116,7 @@ where
         if shared.settings.on_missing_id == OnMissingId::Refuse {
             return Ok(shared.refuse(Reason::Unidentified.into()));
         }
+        tracing::debug!(contract = shared.contract.name(), "callback without a usable id");
         head.extensions.insert(Attempt::FIRST);
         let run = async move {
             let _tracked = tracked;
@@ -142,7 +143,10 @@ where
                 Followed::TimedOut => return Ok(shared.refuse(Reason::StillRunning.into())),
                 Followed::Abandoned => {}
             },
-            Join::Conflict => return Ok(shared.refuse(Reason::Conflict.into())),
+            Join::Conflict => {
+                shared.warn_of_conflict(&callback);
+                return Ok(shared.refuse(Reason::Conflict.into()));
+            }
             Join::Crowded => return Ok(shared.refuse(Reason::Crowded.into())),
         }
     }
@@ -190,15 +194,18 @@ impl<C: Contract, S> Shared<C, S> {
         Some(Key::new(&parts))
     }
 
+    pub(crate) fn warn_of_conflict(&self, callback: &Callback) {
+        let id = callback.envelope().id.as_ref().map(tracing::field::display);
+        tracing::warn!(contract = self.contract.name(), id, "another callback under a known id");
+    }
+
     pub(crate) fn refuse<B: From<Bytes>>(&self, refusal: Refusal) -> Response<B> {
         let (contract, reason) = (self.contract.name(), refusal.reason().code());
-        let outcome = if *refusal.reason() == Reason::Conflict {
-            tracing::warn!(contract, "another callback under a known id");
-            Outcome::Conflict
-        } else {
-            // Whoever is flooded must not flood a log.
-            tracing::debug!(contract, reason, "callback refused");
-            Outcome::Refused
+        // Whoever is flooded must not flood a log.
+        tracing::debug!(contract, reason, "callback refused");
+        let outcome = match refusal.reason() {
+            Reason::Conflict => Outcome::Conflict,
+            _ => Outcome::Refused,
         };
         let mut response = refuse(&*self.contract, refusal);
         response.extensions_mut().insert(outcome);

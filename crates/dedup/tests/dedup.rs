@@ -399,6 +399,18 @@ async fn d14_a_large_refusal_stays_a_refusal_for_the_copies() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn d14_a_large_success_is_one_though_the_platform_takes_another_status() {
+    let layer = DedupLayer::for_contract(tower_callback_wulai::MessageDelivery::new());
+    let service = layer.record_limit(4).layer(tower::service_fn(async |_: Req| {
+        Ok::<_, std::convert::Infallible>(reply(201, "large"))
+    }));
+    let message = || post("/", r#"{"msg_id":"1"}"#);
+    assert_eq!(service.clone().oneshot(message()).await.unwrap().status(), 201);
+    let copy = service.oneshot(message()).await.unwrap();
+    assert_eq!((copy.status().as_u16(), body(copy).await), (200, Bytes::from("success")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_reply_that_breaks_off_is_a_failure() {
     let broken = tower::service_fn(async |_: Request<support::AnyBody>| {
         Ok::<_, std::convert::Infallible>(Response::new(support::AnyBody::new(support::BreaksOff)))

@@ -7,15 +7,23 @@
 //! # #[cfg(all(feature = "wulai", feature = "axum"))]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! use axum::{Json, Router, body::Body, http::Request, routing::post};
-//! use serde_json::{Value, json};
+//! use axum::{Extension, Router, body::Body, http::Request, routing::post};
+//! use serde_json::json;
 //! use tower::ServiceExt;
-//! use tower_callback::{dedup::Attempt, wulai::WulaiLayer};
+//! use tower_callback::{
+//!     Callback, Refusal,
+//!     dedup::Attempt,
+//!     wulai::{Delivery, WulaiLayer},
+//! };
 //!
-//! async fn deliver(attempt: Attempt, Json(message): Json<Value>) -> &'static str {
+//! async fn deliver(
+//!     attempt: Attempt,
+//!     Extension(callback): Extension<Callback>,
+//! ) -> Result<&'static str, Refusal> {
 //!     assert_eq!(attempt.number, 1);
-//!     println!("{}: {}", message["user_id"], message["msg_body"]["text"]["content"]);
-//!     "success"
+//!     let message = Delivery::try_from(&callback)?;
+//!     println!("to {}: {:?}", message.user_id, message.msg_body.text());
+//!     Ok("success")
 //! }
 //!
 //! let app: Router =
@@ -42,7 +50,8 @@
 //!
 //! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
-//! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own.
+//! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own; then
+//!   [`DedupLayer::for_contract`](dedup::DedupLayer::for_contract) is its layer.
 //! * [`contract`]: what one needs besides to write a layer.
 //!
 //! # Where the layers go
@@ -63,7 +72,8 @@
 //! # Features
 //!
 //! * `wulai` (default): the platform Wulai 吾来.
-//! * `axum`: [`dedup::Attempt`] as an extractor, and whole paths under nested routers. Switch it on under axum.
+//! * `axum`: [`dedup::Attempt`] as an extractor, [`Refusal`] as a reply, and whole paths under nested
+//!   routers. Switch it on under axum.
 
 pub use tower_callback_contract as contract;
 pub use tower_callback_contract::{

@@ -1,7 +1,7 @@
 use std::fmt;
 
 use tower_callback_contract::{Contract, Receive, ReceiveLayer};
-use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle};
+use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle, MemoryStore};
 use tower_layer::Layer;
 
 use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute};
@@ -21,11 +21,13 @@ pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
 /// within a size and a time, and runs the handler once per id.
 ///
 /// ```
+/// use std::time::Duration;
 /// use tower_callback_wulai::WulaiLayer;
 ///
+/// let two_days = Duration::from_secs(48 * 60 * 60);
 /// let layer = WulaiLayer::delivery()
 ///     .receive(|receive| receive.limit(256 * 1024))
-///     .dedup(|dedup| dedup.memory_budget(256 * 1024 * 1024));
+///     .dedup(|dedup| dedup.window(two_days).memory_budget(256 * 1024 * 1024));
 /// # drop(layer);
 /// ```
 #[must_use = "a layer does nothing until it wraps a service"]
@@ -84,6 +86,12 @@ impl<C: Contract> WulaiLayer<C> {
     pub fn dedup(mut self, change: impl FnOnce(DedupLayer<C>) -> DedupLayer<C>) -> Self {
         self.dedup = change(self.dedup);
         self
+    }
+
+    /// Where finished ids are remembered, and how well that goes.
+    #[must_use]
+    pub fn store(&self) -> &MemoryStore {
+        self.dedup.store()
     }
 
     /// The handle that ends this layer's work gracefully.

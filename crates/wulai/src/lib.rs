@@ -1,11 +1,11 @@
-//! Receive the callbacks of Wulai (吾来), whichever way it spells them.
+//! Receive the callbacks of Wulai (吾来), in both of its published spellings.
 //!
 //! * [`MessageDelivery`], [`MessageRoute`], [`ErrorCallback`]: the contract of each callback, and
 //!   [`AnyCallback`], of all three at once: how it is identified, and what each reply does.
 //! * [`Delivery`], [`RouteRequest`], [`ErrorReport`]: what a callback says, typed. The rest of the
 //!   models is in [`model`].
 //! * [`RouteReply`]: the reply to a message route, which loses nothing of the platform's answers.
-//! * [`spelling`]: `snake_case` and `camelCase` names of one field are one name.
+//! * [`spelling`]: the names that stand in `snake_case` or in `camelCase`, and mean one field.
 //!
 //! ```
 //! use tower_callback_contract::{Callback, Contract, Id, Refusal};
@@ -70,12 +70,12 @@
 //! |---|---|
 //! | a field stands in two spellings with one value | it is one field; in a reply both are kept and edited |
 //! | … with two values | 400 `ambiguous` |
-//! | a copy comes in the other spelling | it has the same id |
+//! | a copy comes in the other spelling | it has the same id, and says the same |
 //! | the id is absent, empty or no text | the envelope has none; the typed model refuses an absent or ill-typed one |
 //! | a required field is missing or ill-typed | the typed model refuses it: 400 `malformed`, naming the field |
 //! | a text is too long | nothing: lengths are not checked here |
 //! | a kind of message, a type or a source is new | it is the `Other` of its enum |
-//! | a field is new | it is kept in `other`, and in a [`RouteReply`] where it was |
+//! | a field is new | it is kept in `other`, and in a [`RouteReply`] |
 //! | a reply has any status but 200 | the platform sends the callback again |
 //! | the platform is asked to give up | it cannot: a refusal becomes a retry |
 

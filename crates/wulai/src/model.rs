@@ -1,7 +1,7 @@
 //! The requests of Wulai, typed.
 //!
 //! Every model is read from a [`Callback`](tower_callback_contract::Callback) by `TryFrom`, or by
-//! serde; each field in any of its spellings. Types and required fields are checked, lengths are
+//! serde; each field in its published [spellings](crate::spelling). Types and required fields are checked, lengths are
 //! not. `null` is absent, and so is an empty list; what is not known yet is kept in `other`.
 //! Models are written in the canonical spelling.
 //!

@@ -1,7 +1,10 @@
 /// The canonical, `snake_case` name of a field of Wulai's; any other name is itself.
 ///
 /// One published version of Wulai's documentation, and code generated from it, spells some names
-/// in camelCase, and one of them in the plural.
+/// in camelCase, and one of them in the plural: `userId`, `msgId`, `msgTs`, `msgBody`, `msgType`,
+/// `senderInfo`, `enableEvaluate`, `quickReply`, `isDispatch`, `suggestedResponse`,
+/// `similar_responses`, `similarResponse` and `similarResponses`. No others are known, and every
+/// other name is taken as it stands.
 #[must_use]
 pub fn spelling(name: &str) -> &str {
     match name {

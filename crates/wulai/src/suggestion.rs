@@ -9,7 +9,7 @@ use crate::{
 
 /// An answer the platform means to send: the JSON of the request, to be edited in place.
 ///
-/// What no edit touches stays as it came, fields nobody knows included. An edit keeps to the
+/// What no edit touches keeps its name and value, fields nobody knows included. An edit keeps to the
 /// spelling in which a field stands; if it stands in several, all of them change.
 ///
 /// `Debug` shows everything, messages of users included: keep it out of logs.

@@ -9,7 +9,7 @@ use axum::{
     routing::{get, post},
 };
 use tower_callback::{
-    Callback,
+    Callback, Refusal,
     wulai::{Delivery, ErrorCallback, ErrorReport, MessageDelivery, MessageRoute, WulaiLayer},
 };
 
@@ -17,7 +17,6 @@ use crate::{
     hub::Hub,
     message::Message,
     page,
-    refused::Refused,
     route::route,
     trials::{Trials, trial},
     ws,
@@ -76,7 +75,7 @@ pub(crate) fn app(chat: &Chat) -> Router {
 async fn deliver(
     State(hub): State<Arc<Hub>>,
     Extension(callback): Extension<Callback>,
-) -> Result<&'static str, Refused> {
+) -> Result<&'static str, Refusal> {
     let delivery = Delivery::try_from(&callback)?;
     let user = delivery.user_id.clone();
     hub.deliver(&user, Message::delivered(delivery).into_json());
@@ -87,7 +86,7 @@ async fn deliver(
 async fn on_error(
     State(hub): State<Arc<Hub>>,
     Extension(callback): Extension<Callback>,
-) -> Result<(), Refused> {
+) -> Result<(), Refusal> {
     let report = ErrorReport::try_from(&callback)?;
     if let Some(user) = report.user_id.clone() {
         hub.deliver(&user, Message::not_sent(report).into_json());

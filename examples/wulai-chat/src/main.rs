@@ -13,7 +13,6 @@ mod effects;
 mod hub;
 mod message;
 mod page;
-mod refused;
 mod route;
 mod trials;
 mod welcome;

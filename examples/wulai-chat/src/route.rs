@@ -3,16 +3,14 @@
 use axum::{Extension, Json};
 use serde_json::Value;
 use tower_callback::{
-    Callback,
+    Callback, Refusal,
     wulai::{RouteReply, RouteRequest, Suggestion},
 };
-
-use crate::refused::Refused;
 
 /// Hands over to a person whoever asks for one, masks mobile numbers, and holds empty answers back.
 pub(crate) async fn route(
     Extension(callback): Extension<Callback>,
-) -> Result<Json<RouteReply>, Refused> {
+) -> Result<Json<RouteReply>, Refusal> {
     let question = RouteRequest::try_from(&callback)?;
     let mut reply = RouteReply::to(&callback)?;
     if question.msg_body.text().is_some_and(asks_for_a_person) {
