@@ -57,9 +57,13 @@ pub enum Reason {
     /// The first copy did not finish within the wait bound: 503.
     #[error("the first copy of this callback still runs")]
     StillRunning,
-    /// Too many copies of one callback wait for its first: 503.
-    #[error("too many copies of this callback wait")]
+    /// Too many copies of one callback wait for its first, or too many messages of one
+    /// conversation for their turn: 503.
+    #[error("too many callbacks like this one wait")]
     Crowded,
+    /// One that was sent later was handled before: 409.
+    #[error("the callback comes too late for its place in the order")]
+    Late,
     /// Too many callbacks run at once: 503.
     #[error("too many callbacks run")]
     Overloaded,
@@ -165,6 +169,7 @@ impl Reason {
             Self::Conflict => "conflict",
             Self::StillRunning => "still-running",
             Self::Crowded => "crowded",
+            Self::Late => "late",
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::StoreUnavailable => "store-unavailable",
@@ -182,6 +187,7 @@ impl Reason {
                 StatusCode::BAD_REQUEST
             }
             Self::Conflict => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Late => StatusCode::CONFLICT,
             Self::StillRunning
             | Self::Crowded
             | Self::Overloaded
@@ -269,6 +275,7 @@ mod tests {
             Reason::Conflict,
             Reason::StillRunning,
             Reason::Crowded,
+            Reason::Late,
             Reason::Overloaded,
             Reason::Draining,
             Reason::StoreUnavailable,
@@ -286,7 +293,8 @@ mod tests {
                 "400 unidentified the callback has no usable id",
                 "422 conflict another callback with this id arrived before",
                 "503 still-running the first copy of this callback still runs",
-                "503 crowded too many copies of this callback wait",
+                "503 crowded too many callbacks like this one wait",
+                "409 late the callback comes too late for its place in the order",
                 "503 overloaded too many callbacks run",
                 "503 draining the receiver shuts down",
                 "503 store-unavailable the store of ids is not available",

@@ -50,6 +50,8 @@
 //!
 //! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
+//! * [`order`]: the layer that handles messages in the order they were sent. It stands inside of
+//!   dedup, and is not part of the presets yet.
 //! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own; then
 //!   [`DedupLayer::for_contract`](dedup::DedupLayer::for_contract) is its layer.
 //! * [`contract`]: what one needs besides to write a layer.
@@ -81,6 +83,7 @@ pub use tower_callback_contract::{
     Refusal, Spelling, Timestamp, Timing, as_written,
 };
 pub use tower_callback_dedup as dedup;
+pub use tower_callback_order as order;
 #[cfg(feature = "wulai")]
 pub use tower_callback_wulai as wulai;
 

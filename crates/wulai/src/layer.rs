@@ -2,6 +2,7 @@ use std::fmt;
 
 use tower_callback_contract::{Contract, Receive, ReceiveLayer};
 use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle, MemoryStore};
+use tower_callback_order::OrderLayer;
 use tower_layer::Layer;
 
 use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute};
@@ -16,6 +17,18 @@ use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute};
 /// # drop(layer);
 /// ```
 pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
+
+/// [`Layer`] that handles message deliveries in the order of their `msg_ts`, one at a time for each
+/// user. Route and error callbacks pass through it. It stands inside of dedup.
+///
+/// ```
+/// use tower::ServiceBuilder;
+/// use tower_callback_wulai::{WulaiLayer, WulaiOrderLayer};
+///
+/// let layers = ServiceBuilder::new().layer(WulaiLayer::delivery()).layer(WulaiOrderLayer::new());
+/// # drop(layers);
+/// ```
+pub type WulaiOrderLayer = OrderLayer<AnyCallback>;
 
 /// [`Layer`] with all that one of Wulai's routes needs, in the right order: receives the callback
 /// within a size and a time, and runs the handler once per id.

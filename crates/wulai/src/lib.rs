@@ -90,7 +90,7 @@ mod suggestion;
 
 pub use self::{
     contract::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute, WulaiContract},
-    layer::{WulaiDedupLayer, WulaiLayer},
+    layer::{WulaiDedupLayer, WulaiLayer, WulaiOrderLayer},
     model::{Delivery, ErrorReport, MsgBody, RouteRequest},
     route_reply::RouteReply,
     spelling::spelling,

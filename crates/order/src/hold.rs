@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+/// How long a message is held so that one that was sent before it can pass.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hold {
+    pub(crate) kind: Kind,
+    pub(crate) max: Duration,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Kind {
+    None,
+    Fixed(Duration),
+    /// The share of messages that are to be handled in order.
+    Adaptive(f64),
+}
+
+impl Hold {
+    /// The longest [adaptive](Self::adaptive) hold, unless it is set: 1 s.
+    pub const DEFAULT_MAX: Duration = Duration::from_secs(1);
+
+    /// No hold: messages are handled as they come, one at a time in each conversation.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self { kind: Kind::None, max: Duration::ZERO }
+    }
+
+    /// The same hold for every message.
+    #[must_use]
+    pub const fn fixed(hold: Duration) -> Self {
+        Self { kind: Kind::Fixed(hold), max: hold }
+    }
+
+    /// As long as the traffic of late needs it for this share of messages to be handled in order,
+    /// but no longer than [`max`](Self::max). Traffic that comes in order is not held at all.
+    ///
+    /// # Panics
+    /// If the share is not above 0 and below 1.
+    #[must_use]
+    pub fn adaptive(target: f64) -> Self {
+        assert!(target > 0.0 && target < 1.0, "{target} is no share that can be reached");
+        Self { kind: Kind::Adaptive(target), max: Self::DEFAULT_MAX }
+    }
+
+    /// The longest hold. Default: 1 s.
+    #[must_use]
+    pub const fn max(mut self, max: Duration) -> Self {
+        self.max = max;
+        self
+    }
+}
+
+impl Hold {
+    pub(crate) fn at_most(mut self, longest: Duration) -> Self {
+        self.max = self.max.min(longest);
+        self
+    }
+}
+
+impl Default for Hold {
+    /// An adaptive hold that gets 999 of 1000 messages handled in order.
+    fn default() -> Self {
+        Self::adaptive(0.999)
+    }
+}

@@ -1,0 +1,149 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use tower_callback_contract::Contract;
+use tower_layer::Layer;
+
+use crate::{Gauges, Hold, Ordered, lanes::Limits, shared::Shared};
+
+/// [`Layer`] that handles the messages of a conversation in the order they were sent, one at a
+/// time, by holding the response.
+///
+/// All services made by one layer and its clones share its lanes. Set it up before you clone it:
+/// a setter starts with empty lanes.
+#[must_use = "a layer does nothing until it wraps a service"]
+pub struct OrderLayer<C> {
+    contract: Arc<C>,
+    settings: Settings,
+    shared: Arc<Shared>,
+}
+
+/// What to do with a message that comes after another, which was sent later, was handled.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnLate {
+    /// Handle it at once, and tell the handler by [`Position::Late`](crate::Position::Late).
+    #[default]
+    Handle,
+    /// Refuse it with 409.
+    Refuse,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    pub(crate) hold: Hold,
+    pub(crate) limits: Limits,
+    pub(crate) on_late: OnLate,
+    pub(crate) wait: Duration,
+}
+
+impl<C: Contract + Default> OrderLayer<C> {
+    /// Orders callbacks of the default contract of this type.
+    pub fn new() -> Self {
+        Self::for_contract(C::default())
+    }
+}
+
+impl<C: Contract> OrderLayer<C> {
+    /// Orders callbacks of this contract.
+    pub fn for_contract(contract: C) -> Self {
+        let limits = Limits {
+            per_lane: 64,
+            overall: 16_384,
+            bytes: 64 * 1024 * 1024,
+            strict: Duration::ZERO,
+            memory: Duration::from_secs(60),
+        };
+        let settings = Settings {
+            hold: Hold::default(),
+            limits,
+            on_late: OnLate::default(),
+            wait: contract.timing().patience(),
+        };
+        let shared = Arc::new(Shared::new(settings));
+        Self { contract: Arc::new(contract), settings, shared }
+    }
+
+    /// How long a message is held. Default: [adaptive](Hold::adaptive), for 999 of 1000 messages.
+    /// Never longer than half of the contract's patience, because the handler takes time too.
+    pub fn hold(self, hold: Hold) -> Self {
+        self.with(|settings| settings.hold = hold)
+    }
+
+    /// How many messages of one conversation may wait; the others are refused with 503. Default:
+    /// 64.
+    pub fn max_per_lane(self, messages: usize) -> Self {
+        self.with(|settings| settings.limits.per_lane = messages)
+    }
+
+    /// How many messages may wait in all; the others are refused with 503. Default: 16 384.
+    pub fn max_held(self, messages: usize) -> Self {
+        self.with(|settings| settings.limits.overall = messages)
+    }
+
+    /// How many bytes of bodies may wait in all; others are refused with 503. Default: 64 MiB.
+    pub fn max_held_bytes(self, bytes: usize) -> Self {
+        self.with(|settings| settings.limits.bytes = bytes)
+    }
+
+    /// How long a conversation in which nothing happens remembers what was handled last, to tell
+    /// who is late. Default: 60 s.
+    pub fn memory(self, memory: Duration) -> Self {
+        self.with(|settings| settings.limits.memory = memory)
+    }
+
+    /// After a message has failed, those behind it wait so long for its retry before they go.
+    /// Default: zero, they do not wait.
+    pub fn strict(self, limit: Duration) -> Self {
+        self.with(|settings| settings.limits.strict = limit)
+    }
+
+    /// What to do with a message that comes too late for its place. Default: handle it, flagged.
+    pub fn on_late(self, policy: OnLate) -> Self {
+        self.with(|settings| settings.on_late = policy)
+    }
+
+    /// How the layer does.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        self.shared.gauges()
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        change(&mut self.settings);
+        let longest = self.contract.timing().patience() / 2;
+        self.settings.hold = self.settings.hold.at_most(longest);
+        self.shared = Arc::new(Shared::new(self.settings));
+        self
+    }
+}
+
+impl<C: Contract + Default> Default for OrderLayer<C> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S, C> Layer<S> for OrderLayer<C> {
+    type Service = Ordered<S, C>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Ordered::new(inner, Arc::clone(&self.contract), Arc::clone(&self.shared))
+    }
+}
+
+// By hand: a derive would ask for `C: Clone`.
+impl<C> Clone for OrderLayer<C> {
+    fn clone(&self) -> Self {
+        let (contract, shared) = (Arc::clone(&self.contract), Arc::clone(&self.shared));
+        Self { contract, settings: self.settings, shared }
+    }
+}
+
+impl<C: Contract> fmt::Debug for OrderLayer<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OrderLayer")
+            .field("contract", &self.contract.name())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
+    }
+}

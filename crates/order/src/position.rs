@@ -1,0 +1,31 @@
+use std::time::Duration;
+
+/// Where a message came in the order of its conversation. In the request's extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Position {
+    /// After all that were sent before it and had come.
+    InOrder {
+        /// How long it was held.
+        held: Duration,
+    },
+    /// After one that was sent later. Handled at once all the same.
+    Late {
+        /// How much later that one was sent.
+        by: Duration,
+    },
+    /// Nothing orders it, so it was not held.
+    Unordered(Unordered),
+}
+
+/// Why nothing orders a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Unordered {
+    /// It does not say when it was sent, or not so that it can be read.
+    NoTime,
+    /// It does not say which conversation it belongs to.
+    NoConversation,
+    /// The platform waits for the reply itself: holding it would hold the user's answer.
+    Synchronous,
+}

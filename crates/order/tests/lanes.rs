@@ -1,0 +1,277 @@
+//! Random traffic through the lanes and through a naive model of them.
+
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use proptest::prelude::*;
+use tokio::time::Instant;
+use tower_callback_contract::Timestamp;
+use tower_callback_order::lanes::{Arrival, Ended, Full, Held, Lanes, Limits, Message, Place};
+
+const LANES: u128 = 2;
+const STRICT: u64 = 40;
+const MEMORY: u64 = 500;
+
+/// One message of the traffic; times in milliseconds.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_field_names, reason = "the platform's word")]
+struct Sent {
+    lane: u128,
+    sent_at: Option<u64>,
+    id: u64,
+    arrives: u64,
+    hold: u64,
+    takes: u64,
+    fails: bool,
+    /// Hangs up after waiting so long.
+    patience: u64,
+}
+
+/// What happened to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Went { at: u64, late: bool },
+    Left { at: u64 },
+    Refused,
+}
+
+fn traffic() -> impl Strategy<Value = Vec<Sent>> {
+    let sent = (
+        (0..LANES, prop::option::weighted(0.9, 0..30_u64), 0..4_u64, 0..200_u64),
+        (
+            0..60_u64,
+            1..30_u64,
+            prop::bool::weighted(0.2),
+            prop_oneof![9 => Just(10_000_u64), 1 => 0..60_u64],
+        ),
+    );
+    let sent = sent.prop_map(|((lane, sent_at, id, arrives), (hold, takes, fails, patience))| {
+        Sent { lane, sent_at, id, arrives, hold, takes, fails, patience }
+    });
+    prop::collection::vec(sent, 1..40)
+}
+
+fn limits(strict: bool) -> Limits {
+    Limits {
+        per_lane: 8,
+        overall: 12,
+        bytes: 1_000,
+        strict: Duration::from_millis(if strict { STRICT } else { 0 }),
+        memory: Duration::from_millis(MEMORY),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn lanes_do_what_the_model_does(traffic in traffic(), strict: bool) {
+        let mut traffic = traffic;
+        traffic.sort_by_key(|sent| sent.arrives);
+        let (ours, left) = play_lanes(&traffic, strict);
+        prop_assert_eq!(&ours, &play_model(&traffic, strict));
+        prop_assert_eq!(left, (Held::default(), 0));
+        one_at_a_time(&traffic, &ours);
+    }
+
+    #[test]
+    fn what_needs_no_more_than_the_hold_is_handled_in_order(traffic in traffic()) {
+        let mut traffic: Vec<_> = traffic.into_iter().take(8).collect();
+        traffic.sort_by_key(|sent| sent.arrives);
+        for sent in &mut traffic {
+            *sent = Sent { lane: 0, patience: 10_000, sent_at: sent.sent_at.or(Some(0)), ..*sent };
+        }
+        let hold = traffic.iter().map(|sent| needed_hold(&traffic, sent)).max().unwrap_or(0);
+        // At the very end of its hold, one may have gone when the other comes.
+        for sent in &mut traffic {
+            sent.hold = hold + 1;
+        }
+        let (fates, _) = play_lanes(&traffic, false);
+        let mut went: Vec<_> = traffic.iter().zip(fates).map(|(sent, fate)| match fate {
+            Fate::Went { at, late } => (at, sent.sent_at, late),
+            other => panic!("{other:?}"),
+        }).collect();
+        went.sort_by_key(|(at, ..)| *at);
+        prop_assert!(went.is_sorted_by_key(|(_, sent_at, _)| *sent_at), "{went:?}");
+        prop_assert!(went.iter().all(|(.., late)| !late), "{went:?}");
+    }
+}
+
+/// How long others would have had to be held for this one to keep its place.
+fn needed_hold(traffic: &[Sent], sent: &Sent) -> u64 {
+    let newer = traffic.iter().filter(|other| (other.sent_at, other.id) > (sent.sent_at, sent.id));
+    newer.map(|other| sent.arrives.saturating_sub(other.arrives)).max().unwrap_or(0)
+}
+
+/// A message is under way for as long as it takes, and no other of its lane meanwhile.
+fn one_at_a_time(traffic: &[Sent], fates: &[Fate]) {
+    for lane in 0..LANES {
+        let mut runs: Vec<_> = traffic
+            .iter()
+            .zip(fates)
+            .filter_map(|(sent, fate)| match fate {
+                Fate::Went { at, .. } if sent.lane == lane => Some((*at, *at + sent.takes)),
+                _ => None,
+            })
+            .collect();
+        runs.sort_unstable();
+        assert!(runs.windows(2).all(|two| two[0].1 <= two[1].0), "{runs:?}");
+    }
+}
+
+/// What happens in each millisecond, in this order: runs end, callbacks arrive, clients leave, and
+/// whoever may goes.
+fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
+    let start = Instant::now();
+    let at = |millis| start + Duration::from_millis(millis);
+    let mut lanes: Lanes<usize> = Lanes::new(limits(strict));
+    let mut fates: Vec<Option<Fate>> = vec![None; traffic.len()];
+    let mut places: Vec<Option<Place>> = vec![None; traffic.len()];
+    for now in 0..2_500 {
+        for (index, sent) in traffic.iter().enumerate() {
+            if let (Some(Fate::Went { at: went, .. }), Some(place)) = (fates[index], &places[index])
+            {
+                if went + sent.takes == now {
+                    let ended = if sent.fails { Ended::Failed } else { Ended::Handled };
+                    lanes.finish(at(now), place, ended);
+                }
+            }
+        }
+        for (index, sent) in traffic.iter().enumerate().filter(|(_, sent)| sent.arrives == now) {
+            let id = sent.id.to_string();
+            let message = sent.sent_at.map(|sent_at| Message { sent_at: time(sent_at), id: &id });
+            let deadline = at(now + sent.hold);
+            let arrival = Arrival { lane: sent.lane, message, deadline, bytes: 100, waiter: index };
+            match lanes.arrive(at(now), arrival) {
+                Ok((place, _)) => places[index] = Some(place),
+                Err((Full::Lane | Full::Overall, waiter)) => fates[waiter] = Some(Fate::Refused),
+            }
+            go(&mut lanes, at(now), now, sent.lane, &mut fates, traffic);
+        }
+        for (index, sent) in traffic.iter().enumerate() {
+            if fates[index].is_none() && sent.arrives + sent.patience == now {
+                if let Some(place) = &places[index] {
+                    lanes.leave(at(now), place);
+                    fates[index] = Some(Fate::Left { at: now });
+                }
+            }
+        }
+        for lane in 0..LANES {
+            go(&mut lanes, at(now), now, lane, &mut fates, traffic);
+        }
+    }
+    // An arrival elsewhere is what makes the lanes forget.
+    let left = lanes.held();
+    for probe in 0..4 {
+        let arrival = Arrival { lane: 99, message: None, deadline: at(9_000), bytes: 0, waiter: 0 };
+        let (place, _) = lanes.arrive(at(9_000 + probe), arrival).unwrap();
+        lanes.leave(at(9_000 + probe), &place);
+    }
+    let fates = fates.into_iter().map(|fate| fate.expect("an end")).collect();
+    (fates, (left, lanes.lanes() - 1))
+}
+
+fn go(
+    lanes: &mut Lanes<usize>,
+    instant: Instant,
+    now: u64,
+    lane: u128,
+    fates: &mut [Option<Fate>],
+    traffic: &[Sent],
+) {
+    if let Ok(go) = lanes.next(instant, lane) {
+        assert_eq!((fates[go.waiter], traffic[go.waiter].lane), (None, lane));
+        fates[go.waiter] = Some(Fate::Went { at: now, late: go.late_after.is_some() });
+    }
+}
+
+/// The same with lists, looked through from one end to the other.
+#[expect(clippy::too_many_lines, reason = "a model is to be read at one go")]
+fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
+    #[derive(Default)]
+    struct Lane {
+        waiting: Vec<(usize, u64)>,
+        running: Option<usize>,
+        newest: Option<(u64, u64)>,
+        missing: Option<((u64, u64), usize, u64)>,
+        idle_since: Option<u64>,
+    }
+    let limits = limits(strict);
+    let rank = |index: usize| traffic[index].sent_at.map(|sent_at| (sent_at, traffic[index].id));
+    let key = |index: usize| (rank(index).map(|rank| (rank, index)), index);
+    let mut lanes: BTreeMap<u128, Lane> = BTreeMap::new();
+    let mut fates: Vec<Option<Fate>> = vec![None; traffic.len()];
+    let step = |lane: &mut Lane, fates: &mut Vec<Option<Fate>>, now: u64| {
+        let Some(&(head, _)) = lane.waiting.iter().min_by_key(|(index, _)| key(*index)) else {
+            return;
+        };
+        let due = lane.waiting.iter().map(|(_, deadline)| *deadline).min().expect("a head");
+        if lane.running.is_some() || now < due {
+            return;
+        }
+        if let (Some((missing, failed, until)), Some(rank)) = (lane.missing, rank(head)) {
+            if now < until && rank != missing && (missing, failed) < (rank, head) {
+                return;
+            }
+        }
+        lane.waiting.retain(|(index, _)| *index != head);
+        lane.running = Some(head);
+        let newer = rank(head).and_then(|rank| lane.newest.filter(|newest| rank < *newest));
+        if let (Some(rank), None) = (rank(head), newer) {
+            lane.newest = Some(rank);
+        }
+        if let (Some(rank), Some((missing, ..))) = (rank(head), lane.missing) {
+            if rank >= missing {
+                lane.missing = None;
+            }
+        }
+        fates[head] = Some(Fate::Went { at: now, late: newer.is_some() });
+    };
+    for now in 0..2_500 {
+        for (index, sent) in traffic.iter().enumerate() {
+            let lane = lanes.entry(sent.lane).or_default();
+            if let (Some(Fate::Went { at, .. }), Some(running)) = (fates[index], lane.running) {
+                if running == index && at + sent.takes == now {
+                    lane.running = None;
+                    if let (true, true, Some(rank)) = (strict, sent.fails, rank(index)) {
+                        lane.missing = Some((rank, index, now + STRICT));
+                    }
+                    lane.idle_since = Some(now);
+                }
+            }
+        }
+        for (index, sent) in traffic.iter().enumerate().filter(|(_, sent)| sent.arrives == now) {
+            let overall: usize = lanes.values().map(|lane| lane.waiting.len()).sum();
+            let lane = lanes.entry(sent.lane).or_default();
+            let waits = lane.running.is_some() || !lane.waiting.is_empty();
+            let is_full = lane.waiting.len() >= limits.per_lane
+                || overall >= limits.overall
+                || overall * 100 + 100 > limits.bytes;
+            if waits && is_full {
+                fates[index] = Some(Fate::Refused);
+            } else {
+                let is_late =
+                    rank(index).is_none_or(|rank| lane.newest.is_some_and(|it| rank < it));
+                lane.waiting.push((index, if is_late { now } else { now + sent.hold }));
+            }
+            step(lane, &mut fates, now);
+        }
+        for (index, sent) in traffic.iter().enumerate() {
+            let waits = fates[index].is_none() && sent.arrives <= now;
+            if waits && sent.arrives + sent.patience == now {
+                let lane = lanes.entry(sent.lane).or_default();
+                lane.waiting.retain(|(waiting, _)| *waiting != index);
+                fates[index] = Some(Fate::Left { at: now });
+            }
+        }
+        for lane in lanes.values_mut() {
+            step(lane, &mut fates, now);
+        }
+    }
+    fates.into_iter().map(|fate| fate.expect("an end")).collect()
+}
+
+fn time(millis: u64) -> Timestamp {
+    Timestamp::from_millis(millis).expect("a time")
+}

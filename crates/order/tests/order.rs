@@ -1,0 +1,517 @@
+//! The layer from outside, row by row of the semantics it promises.
+
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
+use std::{
+    sync::OnceLock,
+    task::Poll,
+    time::{Duration, SystemTime},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, request};
+use http_body_util::Full;
+use tokio::{
+    task::JoinHandle,
+    time::{Instant, sleep, timeout},
+};
+use tower::{Layer, ServiceExt};
+use tower_callback_contract::{
+    Action, Callback, Contract, Envelope, Exchange, Id, Reason, Refusal, Timestamp, Timing,
+};
+use tower_callback_order::{Hold, OnLate, OrderLayer, Ordered, Position, Unordered};
+use tower_test::mock::{Handle, Mock, SendResponse, pair};
+
+type Req = Request<Full<Bytes>>;
+type Res = Response<Full<Bytes>>;
+type Handler = Mock<Req, Res>;
+
+const MS: Duration = Duration::from_millis(1);
+
+fn held(hold: u32) -> OrderLayer<Chat> {
+    OrderLayer::for_contract(Chat).hold(Hold::fixed(MS * hold))
+}
+
+#[tokio::test(start_paused = true)]
+async fn o01_messages_are_handled_in_the_order_they_were_sent_one_at_a_time() {
+    let mut receiver = Receiver::new(&held(100));
+    let sent = [3, 1, 2].map(|at| receiver.send("anna", at));
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        let run = receiver.run().await;
+        receiver.assert_idle().await;
+        assert!(matches!(run.position, Position::InOrder { .. }));
+        order.push(run.at);
+        run.respond.send_response(reply(200));
+    }
+    assert_eq!(order, [1, 2, 3]);
+    for sent in sent {
+        assert_eq!(sent.await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o02_conversations_do_not_wait_for_each_other() {
+    let mut receiver = Receiver::new(&OrderLayer::for_contract(Chat).hold(Hold::none()));
+    let _anna = receiver.send("anna", 1);
+    let _running = receiver.run().await;
+    let ben = receiver.send("ben", 1);
+    receiver.run().await.respond.send_response(reply(200));
+    assert_eq!(ben.await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o03_nobody_is_held_longer_than_the_hold_whoever_comes_before() {
+    let mut receiver = Receiver::new(&held(100));
+    let start = Instant::now();
+    let _later = receiver.send("anna", 2);
+    sleep(MS * 90).await;
+    let _earlier = receiver.send("anna", 1);
+    let run = receiver.run().await;
+    assert_eq!((run.at, start.elapsed().as_millis()), (1, 100));
+    run.respond.send_response(reply(200));
+    let run = receiver.run().await;
+    assert_eq!((run.at, start.elapsed().as_millis()), (2, 100));
+    assert_eq!(run.position, Position::InOrder { held: MS * 100 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn o04_traffic_in_order_is_not_held() {
+    let layer = OrderLayer::for_contract(Chat);
+    let mut receiver = Receiver::new(&layer);
+    for at in 0..50 {
+        let start = Instant::now();
+        let sent = receiver.send("anna", at);
+        let run = receiver.run().await;
+        assert_eq!(run.position, Position::InOrder { held: Duration::ZERO });
+        run.respond.send_response(reply(200));
+        sent.await.unwrap();
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+    assert_eq!(layer.gauges().hold, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_adaptive_hold_grows_with_what_was_needed_and_then_keeps_the_order() {
+    let layer = OrderLayer::for_contract(Chat);
+    let mut receiver = Receiver::new(&layer);
+    let mut late = Vec::new();
+    for round in 0..20 {
+        let start = round * 1_000;
+        let newer = receiver.send("anna", start + 2);
+        sleep(MS * 50).await;
+        let older = receiver.send("anna", start + 1);
+        for _ in 0..2 {
+            let run = receiver.run().await;
+            late.push(matches!(run.position, Position::Late { .. }));
+            run.respond.send_response(reply(200));
+        }
+        newer.await.unwrap();
+        older.await.unwrap();
+        sleep(MS * 950).await;
+    }
+    assert_eq!(late.iter().filter(|late| **late).count(), 1, "{late:?}");
+    let gauges = layer.gauges();
+    assert!((MS * 50..60 * MS).contains(&gauges.hold), "{gauges:?}");
+    assert_eq!((gauges.messages, gauges.late, gauges.held_now), (40, 1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn o05_a_message_that_comes_too_late_is_handled_at_once_and_flagged() {
+    let mut receiver = Receiver::new(&held(100));
+    let newer = receiver.send("anna", 500);
+    receiver.run().await.respond.send_response(reply(200));
+    newer.await.unwrap();
+    let start = Instant::now();
+    let late = receiver.send("anna", 200);
+    let run = receiver.run().await;
+    assert_eq!(run.position, Position::Late { by: MS * 300 });
+    assert_eq!(start.elapsed(), Duration::ZERO);
+    // Still one at a time.
+    let _other = receiver.send("anna", 100);
+    receiver.assert_idle().await;
+    run.respond.send_response(reply(200));
+    assert_eq!(late.await.unwrap().status(), 200);
+    assert_eq!(receiver.run().await.position, Position::Late { by: MS * 400 });
+}
+
+#[tokio::test(start_paused = true)]
+async fn o05_late_messages_are_refused_if_so_told() {
+    let mut receiver = Receiver::new(&held(0).on_late(OnLate::Refuse));
+    for (at, status) in [(500, 200), (200, 409), (600, 200)] {
+        let sent = receiver.send("anna", at);
+        if status == 200 {
+            receiver.run().await.respond.send_response(reply(200));
+        }
+        let response = sent.await.unwrap();
+        assert_eq!(response.status(), status);
+        assert_eq!(reason(&response), (status == 409).then_some(Reason::Late));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o06_what_nothing_orders_is_handled_at_once_and_flagged() {
+    let mut receiver = Receiver::new(&held(100));
+    let bodies = [
+        (r#"{"who":"anna","id":"1"}"#, Unordered::NoTime),
+        (r#"{"who":"anna","id":"1","at":"soon"}"#, Unordered::NoTime),
+        (r#"{"who":"anna","id":"1","at":-1}"#, Unordered::NoTime),
+        (r#"{"id":"1","at":1}"#, Unordered::NoConversation),
+    ];
+    for (body, why) in bodies {
+        let start = Instant::now();
+        let sent = receiver.post(body);
+        let run = receiver.run().await;
+        assert_eq!((run.position, start.elapsed()), (Position::Unordered(why), Duration::ZERO));
+        run.respond.send_response(reply(200));
+        sent.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o07_seconds_and_microseconds_are_told_by_their_magnitude() {
+    let mut receiver = Receiver::new(&held(100));
+    let second = base() / 1_000 + 1;
+    let times = [second * 1_000_000 + 500_000, second, second * 1_000 + 200];
+    let _sent = times.map(|at| receiver.post(&format!(r#"{{"who":"anna","id":"1","at":{at}}}"#)));
+    for expected in [second * 1_000, second * 1_000 + 200, second * 1_000 + 500] {
+        let run = receiver.run().await;
+        assert_eq!(run.at + base(), expected);
+        run.respond.send_response(reply(200));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o08_a_time_in_the_future_neither_holds_others_back_nor_makes_them_late() {
+    let mut receiver = Receiver::new(&held(0));
+    for at in [1_000_000_000, 1, 11_000, 11_001] {
+        let sent = receiver.send("anna", at);
+        let run = receiver.run().await;
+        // Only what is older than now can come too late.
+        assert_eq!(matches!(run.position, Position::Late { .. }), at == 1, "{at}");
+        run.respond.send_response(reply(200));
+        sent.await.unwrap();
+        sleep(MS * 2_000).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o09_equal_times_go_by_their_ids() {
+    let mut receiver = Receiver::new(&held(100));
+    let at = base();
+    let ids = ["10", "9", "b", "a"];
+    let _sent = ids.map(|id| receiver.post(&format!(r#"{{"who":"anna","id":"{id}","at":{at}}}"#)));
+    let mut order = Vec::new();
+    for _ in ids {
+        let run = receiver.run().await;
+        order.push(run.id);
+        run.respond.send_response(reply(200));
+    }
+    assert_eq!(order, ["9", "10", "a", "b"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o10_nobody_is_held_for_more_than_half_of_the_platforms_patience() {
+    let mut receiver = Receiver::new(&held(60_000));
+    let start = Instant::now();
+    let _sent = receiver.send("anna", 1);
+    receiver.run().await;
+    assert_eq!(start.elapsed(), MS * 4_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_does_not_come_in_time_is_refused() {
+    let mut receiver = Receiver::new(&held(0));
+    let _first = receiver.send("anna", 1);
+    let run = receiver.run().await;
+    let start = Instant::now();
+    let refused = receiver.send("anna", 2).await.unwrap();
+    assert_eq!((refused.status().as_u16(), reason(&refused)), (503, Some(Reason::StillRunning)));
+    assert_eq!(start.elapsed(), MS * 9_000);
+    run.respond.send_response(reply(200));
+    receiver.assert_idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn o11_a_conversation_that_floods_is_refused_alone() {
+    let mut receiver = Receiver::new(&held(100).max_per_lane(2));
+    let sent: Vec<_> = (0..4).map(|at| receiver.send("anna", at)).collect();
+    let ben = receiver.send("ben", 1);
+    for _ in 0..3 {
+        receiver.run().await.respond.send_response(reply(200));
+    }
+    let mut statuses = Vec::new();
+    for sent in sent {
+        statuses.push(sent.await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 503, 503]);
+    assert_eq!(ben.await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o12_too_many_messages_or_bytes_in_all_are_refused() {
+    for layer in [held(100).max_held(2), held(100).max_held_bytes(100)] {
+        let mut receiver = Receiver::new(&layer);
+        // The first of a conversation takes a place, but needs none.
+        let sent: Vec<_> = (0..4).map(|at| receiver.send("anna", at)).collect();
+        for _ in 0..2 {
+            receiver.run().await.respond.send_response(reply(200));
+        }
+        let mut refused = 0;
+        for sent in sent {
+            let response = sent.await.unwrap();
+            refused += usize::from(reason(&response) == Some(Reason::Overloaded));
+        }
+        assert_eq!(refused, 2);
+        assert_eq!(layer.gauges().held_now, 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o13_after_a_failure_the_next_one_goes() {
+    let mut receiver = Receiver::new(&held(100));
+    let (first, second) = (receiver.send("anna", 1), receiver.send("anna", 2));
+    receiver.run().await.respond.send_response(reply(500));
+    let run = receiver.run().await;
+    assert_eq!(run.at, 2);
+    run.respond.send_response(reply(200));
+    assert_eq!(
+        (first.await.unwrap().status().as_u16(), second.await.unwrap().status().as_u16()),
+        (500, 200)
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn o13_in_strict_mode_those_behind_a_failure_wait_for_its_retry_up_to_a_limit() {
+    for retried in [true, false] {
+        let mut receiver = Receiver::new(&held(0).strict(MS * 1_000));
+        let _first = receiver.send("anna", 1);
+        let run = receiver.run().await;
+        let _second = receiver.send("anna", 2);
+        run.respond.send_response(reply(500));
+        let start = Instant::now();
+        receiver.assert_idle().await;
+        if retried {
+            let _retry = receiver.send("anna", 1);
+            let run = receiver.run().await;
+            assert_eq!(run.at, 1);
+            assert!(matches!(run.position, Position::InOrder { .. }));
+            run.respond.send_response(reply(200));
+        }
+        let run = receiver.run().await;
+        assert_eq!((run.at, start.elapsed() >= MS * 999), (2, !retried));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o14_a_held_callback_whose_client_hangs_up_gives_its_place_up_at_once() {
+    let layer = held(100);
+    let mut receiver = Receiver::new(&layer);
+    let first = receiver.send("anna", 1);
+    let second = receiver.send("anna", 2);
+    sleep(MS * 10).await;
+    assert_eq!(layer.gauges().held_now, 2);
+    first.abort();
+    sleep(MS).await;
+    assert_eq!(layer.gauges().held_now, 1);
+    let run = receiver.run().await;
+    assert_eq!(run.at, 2);
+    run.respond.send_response(reply(200));
+    assert_eq!(second.await.unwrap().status(), 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_client_hangs_up_frees_its_lane() {
+    let mut receiver = Receiver::new(&held(0));
+    let first = receiver.send("anna", 1);
+    let _running = receiver.run().await;
+    let _second = receiver.send("anna", 2);
+    receiver.assert_idle().await;
+    first.abort();
+    assert_eq!(receiver.run().await.at, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o16_idle_conversations_cost_nothing_in_the_end() {
+    let layer = held(0);
+    let mut receiver = Receiver::new(&layer);
+    for who in 0..100 {
+        let sent = receiver.send(&who.to_string(), 1);
+        receiver.run().await.respond.send_response(reply(200));
+        sent.await.unwrap();
+    }
+    assert_eq!(layer.gauges().lanes, 100);
+    sleep(Duration::from_secs(61)).await;
+    // Each arrival forgets a few.
+    for _ in 0..30 {
+        let sent = receiver.send("anna", 1);
+        receiver.run().await.respond.send_response(reply(200));
+        sent.await.unwrap();
+    }
+    assert_eq!(layer.gauges().lanes, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o17_synchronous_callbacks_are_not_held() {
+    let mut receiver = Receiver::new(&held(100));
+    let start = Instant::now();
+    let body = format!(r#"{{"who":"anna","id":"1","at":{},"question":true}}"#, base());
+    let _sent = [receiver.post(&body), receiver.post(&body)];
+    for _ in 0..2 {
+        let run = receiver.run().await;
+        assert_eq!(run.position, Position::Unordered(Unordered::Synchronous));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+    }
+}
+
+// ===== what every layer does =====
+
+#[tokio::test(start_paused = true)]
+async fn calls_the_service_that_was_polled_ready() {
+    // `ConcurrencyLimit` panics when it is called without having been polled ready.
+    let echo = tower::service_fn(async |_: Req| Ok::<_, std::convert::Infallible>(reply(200)));
+    let limit = tower::limit::ConcurrencyLimitLayer::new(1);
+    let service = held(0).layer(limit.layer(echo));
+    for method in ["POST", "GET", "POST"] {
+        let mut request = message(r#"{"who":"anna","id":"1","at":1}"#);
+        *request.method_mut() = method.parse().unwrap();
+        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn services_of_one_layer_share_state() {
+    let layer = held(0);
+    let (mut one, mut other) = (Receiver::new(&layer), Receiver::new(&layer.clone()));
+    let _first = one.send("anna", 1);
+    let run = one.run().await;
+    let _second = other.send("anna", 2);
+    other.assert_idle().await;
+    run.respond.send_response(reply(200));
+    assert_eq!(other.run().await.at, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn passes_errors_through_and_frees_the_lane() {
+    let mut receiver = Receiver::new(&held(0));
+    let service = receiver.service.clone();
+    let body = format!(r#"{{"who":"anna","id":"1","at":{}}}"#, base());
+    let first = tokio::spawn(service.oneshot(message(&body)));
+    receiver.run().await.respond.send_error("spilt");
+    assert_eq!(first.await.unwrap().unwrap_err().to_string(), "spilt");
+    let _second = receiver.send("anna", 1);
+    receiver.run().await;
+}
+
+#[test]
+fn is_send_and_sync() {
+    fn check<T: Send + Sync + Clone + 'static>(_: &T) {}
+    check(&held(0));
+    check(&held(0).layer(()));
+}
+
+/// Sends messages of conversations, and questions.
+struct Chat;
+
+impl Contract for Chat {
+    fn name(&self) -> &'static str {
+        "chat"
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::new(Duration::from_secs(10), Duration::from_secs(3600))
+    }
+
+    fn exchange(&self, callback: &Callback) -> Exchange {
+        match callback.has("question") {
+            Ok(true) => Exchange::RequestReply,
+            _ => Exchange::OneWay,
+        }
+    }
+
+    fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
+        let conversation = callback.field("who")?.and_then(|who| who.as_str()).map(str::to_owned);
+        let id = callback.field("id")?.and_then(|id| Id::from_json(self.name(), id));
+        let sent_at = callback.field("at")?.and_then(Timestamp::from_json);
+        Ok(Envelope { id, conversation, sent_at })
+    }
+
+    fn action(&self, reply: &Response<Bytes>) -> Action {
+        if reply.status().is_success() { Action::Accept } else { Action::Retry { after: None } }
+    }
+
+    fn reply(&self, _: &Action) -> Response<Bytes> {
+        Response::default()
+    }
+}
+
+struct Receiver {
+    service: Ordered<Handler, Chat>,
+    handler: Handle<Req, Res>,
+}
+
+struct Run {
+    at: u64,
+    id: String,
+    position: Position,
+    respond: SendResponse<Res>,
+}
+
+impl Receiver {
+    fn new(layer: &OrderLayer<Chat>) -> Self {
+        let (mock, handler) = pair();
+        Self { service: layer.layer(mock), handler }
+    }
+
+    fn send(&self, who: &str, at: u64) -> JoinHandle<Res> {
+        self.post(&format!(r#"{{"who":"{who}","id":"{at}","at":{}}}"#, base() + at))
+    }
+
+    fn post(&self, body: &str) -> JoinHandle<Res> {
+        let sent = self.service.clone().oneshot(message(body));
+        tokio::spawn(async move { ended(sent).await.unwrap() })
+    }
+
+    async fn run(&mut self) -> Run {
+        let (request, respond) = ended(self.handler.next_request()).await.unwrap();
+        let callback: &Callback = request.extensions().get().unwrap();
+        let sent_at = callback.envelope().sent_at.map_or(0, Timestamp::as_millis);
+        Run {
+            at: sent_at.saturating_sub(base()),
+            id: callback.envelope().id.as_ref().unwrap().as_str().to_owned(),
+            position: *request.extensions().get().unwrap(),
+            respond,
+        }
+    }
+
+    async fn assert_idle(&mut self) {
+        sleep(MS / 10).await;
+        assert!(!matches!(self.handler.poll_request(), Poll::Ready(Some(_))), "the handler ran");
+    }
+}
+
+/// Fails a test that would wait for ever. Takes no time: the clock is paused.
+async fn ended<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(24 * 60 * 60), future).await.expect("it never ends")
+}
+
+fn message(body: &str) -> Req {
+    Request::post("/").body(Full::from(body.to_owned())).unwrap()
+}
+
+fn reply(status: u16) -> Res {
+    Response::builder().status(status).body(Full::default()).unwrap()
+}
+
+fn reason(response: &Res) -> Option<Reason> {
+    response.extensions().get::<Refusal>().map(|refusal| refusal.reason().clone())
+}
+
+/// Times of messages count from here: ten seconds before the tests began.
+fn base() -> u64 {
+    static BASE: OnceLock<u64> = OnceLock::new();
+    *BASE.get_or_init(|| {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        u64::try_from(now.as_millis()).unwrap() - 10_000
+    })
+}
