@@ -108,7 +108,7 @@ impl<'de> Visitor<'de> for Document<'_> {
         let mut object = Map::new();
         let mut respelled = false;
         while let Some(key) = fields.next_key::<String>()? {
-            if is_number_key(&key) {
+            if object.is_empty() && is_number_key(&key) {
                 return number(&fields.next_value::<String>()?).map(Value::Number);
             }
             respelled |= (self.spelling)(&key) != key;
@@ -127,7 +127,7 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 }
 
-/// Whether a map is a number in disguise: so they come if some crate of the build switches on
+/// Whether a map with this first key is a number in disguise: so they come if some crate of the build switches on
 /// the feature `arbitrary_precision` of `serde_json`.
 pub(crate) fn is_number_key(key: &str) -> bool {
     static DISGUISED: LazyLock<bool> =

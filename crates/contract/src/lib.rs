@@ -109,5 +109,5 @@ pub use self::{
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
     receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
-    refusal::{Reason, Refusal},
+    refusal::{Reason, Refusal, retry_after},
 };

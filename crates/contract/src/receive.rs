@@ -83,10 +83,11 @@ where
     let known = head.extensions.get::<Callback>().cloned();
     let limits = known.as_ref().and_then(Callback::limits).unwrap_or(limits);
     let body = read(body, limits).await?;
-    if let Some(callback) = known.as_ref().filter(|known| known.is_of(contract.name(), &body)) {
-        return Ok((head, callback.clone()));
-    }
-    let came = known.as_ref().and_then(Callback::came).unwrap_or(came);
+    let came = match known {
+        Some(callback) if callback.is_of(contract.name(), &body) => return Ok((head, callback)),
+        Some(changed) => changed.came().unwrap_or(came),
+        None => came,
+    };
     let received = Received { contract: contract.name(), limits, came };
     let callback = Callback::receive(contract, received, &head, body)?;
     Ok((head, callback))

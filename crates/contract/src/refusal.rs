@@ -131,7 +131,7 @@ impl Refusal {
         let problem_json = HeaderValue::from_static("application/problem+json");
         headers.insert(header::CONTENT_TYPE, problem_json);
         if let Some(after) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, whole_seconds(after).into());
+            headers.insert(header::RETRY_AFTER, retry_after(after));
         }
         response
     }
@@ -207,9 +207,10 @@ impl Reason {
     }
 }
 
-/// What `Retry-After` speaks: whole seconds, never too early.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0))
+/// The value of a `Retry-After` header: whole seconds, never too early.
+#[must_use]
+pub fn retry_after(after: Duration) -> HeaderValue {
+    after.as_secs().saturating_add(u64::from(after.subsec_nanos() > 0)).into()
 }
 
 #[cfg(test)]

@@ -32,7 +32,7 @@ impl<S: Store> Claimed<S> {
         Self { store, key, token: Token::unique(), window, open: true }
     }
 
-    /// Claims the key, and waits for whoever holds it elsewhere, but not beyond `give_up`. A claim
+    /// Claims the key, and waits for whoever holds it elsewhere: `Held` only at `give_up`. A claim
     /// whose answer was lost may have been made, so the guard is to be dropped then.
     pub(crate) async fn claim(&mut self, give_up: Instant) -> Result<Claim, Reason> {
         let mut pause = FIRST_PAUSE;
@@ -40,11 +40,8 @@ impl<S: Store> Claimed<S> {
             let claim = ask("claim", self.store.claim(&self.key, self.token)).await;
             let claim = claim.ok_or(Reason::StoreUnavailable)?;
             self.open = matches!(claim, Claim::Granted(_));
-            if claim != Claim::Held {
+            if claim != Claim::Held || Instant::now() + pause > give_up {
                 return Ok(claim);
-            }
-            if Instant::now() + pause > give_up {
-                return Err(Reason::StillRunning);
             }
             sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);

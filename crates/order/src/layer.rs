@@ -13,7 +13,6 @@ use crate::{Gauges, Hold, Ordered, lanes::Limits, shared::Shared};
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct OrderLayer<C> {
     contract: Arc<C>,
-    settings: Settings,
     shared: Arc<Shared>,
 }
 
@@ -59,8 +58,7 @@ impl<C: Contract> OrderLayer<C> {
             on_late: OnLate::default(),
             wait: contract.timing().patience(),
         };
-        let shared = Arc::new(Shared::new(settings));
-        Self { contract: Arc::new(contract), settings, shared }
+        Self::with_settings(Arc::new(contract), settings)
     }
 
     /// How long a message is held. Default: [adaptive](Hold::adaptive), for 999 of 1000 messages.
@@ -108,12 +106,15 @@ impl<C: Contract> OrderLayer<C> {
         self.shared.gauges()
     }
 
-    fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.settings);
-        let longest = self.contract.timing().patience() / 2;
-        self.settings.hold = self.settings.hold.at_most(longest);
-        self.shared = Arc::new(Shared::new(self.settings));
-        self
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.shared.settings;
+        change(&mut settings);
+        Self::with_settings(self.contract, settings)
+    }
+
+    fn with_settings(contract: Arc<C>, mut settings: Settings) -> Self {
+        settings.hold = settings.hold.at_most(contract.timing().patience() / 2);
+        Self { contract, shared: Arc::new(Shared::new(settings)) }
     }
 }
 
@@ -135,7 +136,7 @@ impl<S, C> Layer<S> for OrderLayer<C> {
 impl<C> Clone for OrderLayer<C> {
     fn clone(&self) -> Self {
         let (contract, shared) = (Arc::clone(&self.contract), Arc::clone(&self.shared));
-        Self { contract, settings: self.settings, shared }
+        Self { contract, shared }
     }
 }
 
@@ -143,7 +144,7 @@ impl<C: Contract> fmt::Debug for OrderLayer<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrderLayer")
             .field("contract", &self.contract.name())
-            .field("settings", &self.settings)
+            .field("settings", &self.shared.settings)
             .finish_non_exhaustive()
     }
 }

@@ -3,7 +3,7 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request};
 use tower_callback_contract::{
-    Action, Callback, Content, Contract, Envelope, Exchange, Refusal, Spelling, Timing,
+    Action, Callback, Content, Contract, Envelope, Exchange, Refusal, Spelling, Timing, retry_after,
 };
 
 use crate::{
@@ -180,9 +180,7 @@ fn retry(after: Option<Duration>) -> Response<Bytes> {
     let mut reply = Response::new(Bytes::new());
     *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     if let Some(after) = after {
-        let begun = u64::from(after.subsec_nanos() > 0);
-        let seconds = after.as_secs().saturating_add(begun);
-        reply.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        reply.headers_mut().insert(header::RETRY_AFTER, retry_after(after));
     }
     reply
 }
