@@ -97,6 +97,7 @@ mod contract;
 mod digest;
 mod envelope;
 mod future;
+mod hash;
 mod json;
 mod receive;
 mod refusal;
@@ -108,6 +109,7 @@ pub use self::{
     digest::digest,
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
+    hash::keyed_hash,
     receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
     refusal::{Reason, Refusal, retry_after},
 };

@@ -1,9 +1,11 @@
 use std::{
-    collections::{HashMap, hash_map::RandomState},
+    collections::HashMap,
     fmt,
-    hash::{BuildHasher, BuildHasherDefault, Hash, Hasher},
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    hash::{BuildHasherDefault, Hash, Hasher},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
+
+use tower_callback_contract::keyed_hash;
 
 /// What a store knows a callback by: its id with everything that tells equal ids apart.
 ///
@@ -25,10 +27,6 @@ type Shard<V> = HashMap<u128, V, BuildHasherDefault<AlreadyHashed>>;
 #[derive(Clone, Copy, Default)]
 pub(crate) struct AlreadyHashed(u64);
 
-/// Two keyed hashes side by side. Keys are told apart by these 128 bits alone, so a sender who
-/// chooses ids must not be able to find two that collide: the seeds are the process's secret.
-static SEEDS: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
-
 const SHARDS: usize = 64;
 
 // ===== impl Key =====
@@ -44,8 +42,8 @@ impl Key {
             text.push(':');
             text.push_str(part);
         }
-        let hash = SEEDS.each_ref().map(|seed| u128::from(seed.hash_one(text.as_str())));
-        Self { text, hash: hash[0] << 64 | hash[1] }
+        let hash = keyed_hash(text.as_str());
+        Self { text, hash }
     }
 
     /// The parts, each behind its length. The same in every process. Keep it out of logs.

@@ -11,8 +11,8 @@ use http_body::Body;
 use tokio::time::{Instant, sleep_until};
 use tower::ServiceExt;
 use tower_callback_contract::{
-    Action, Callback, Contract, Exchange, Limits, Reason, ResponseFuture, is_callback, receive,
-    refuse,
+    Action, Callback, Contract, Exchange, Limits, Reason, ResponseFuture, is_callback, keyed_hash,
+    receive, refuse,
 };
 use tower_service::Service;
 
@@ -96,7 +96,7 @@ where
         Ok(received) => received,
         Err(refusal) => return Ok(refuse(&*contract, refusal)),
     };
-    let lane = match lane_of(&*contract, &shared, &callback) {
+    let lane = match lane_of(&*contract, &callback) {
         Ok(lane) => lane,
         Err(reason) => {
             head.extensions.insert(Position::Unordered(reason));
@@ -136,18 +136,14 @@ where
     Ok(reply.map(|_| body))
 }
 
-fn lane_of<C: Contract>(
-    contract: &C,
-    shared: &Shared,
-    callback: &Callback,
-) -> Result<u128, Unordered> {
+fn lane_of<C: Contract>(contract: &C, callback: &Callback) -> Result<u128, Unordered> {
     if contract.exchange(callback) == Exchange::RequestReply {
         return Err(Unordered::Synchronous);
     }
     let envelope = callback.envelope();
     let conversation = envelope.conversation.as_deref().ok_or(Unordered::NoConversation)?;
     let kind = envelope.id.as_ref().map_or(contract.name(), |id| id.scope());
-    Ok(shared.lane(kind, conversation))
+    Ok(keyed_hash(&(kind, conversation)))
 }
 
 /// Waits for one's turn: by one timer and one wake-up. Whether it came in time.

@@ -1,6 +1,4 @@
 use std::{
-    collections::hash_map::RandomState,
-    hash::BuildHasher,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::{Duration, SystemTime},
 };
@@ -19,8 +17,6 @@ use crate::{
 /// What the services of one layer share.
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
-    /// Lanes are told apart by these two keyed hashes alone.
-    seeds: [RandomState; 2],
     /// The time of day at some instant: from then on we go by the clock that tests can pause.
     started: (Instant, Timestamp),
     state: Mutex<State>,
@@ -89,12 +85,7 @@ impl Shared {
         let millis = since_epoch.unwrap_or_default().as_millis();
         let wall = u64::try_from(millis).ok().and_then(Timestamp::from_millis);
         let started = (Instant::now(), wall.expect("the clock is not beyond the year 500 000"));
-        Self { settings, seeds: Default::default(), started, state }
-    }
-
-    pub(crate) fn lane(&self, kind: &str, conversation: &str) -> u128 {
-        let hash = |seed: &RandomState| u128::from(seed.hash_one((kind, conversation)));
-        hash(&self.seeds[0]) << 64 | hash(&self.seeds[1])
+        Self { settings, started, state }
     }
 
     /// Takes a message in. It may have gone already; else it goes at its deadline at the latest, if
