@@ -102,7 +102,7 @@ fn receiver() -> (
         let extensions = request.extensions();
         let callback: &Callback = extensions.get().expect("received");
         let id = callback.envelope().id.as_ref().expect("an id").as_str().to_owned();
-        let position = *extensions.get().expect("a position");
+        let position: Position = extensions.get().cloned().expect("a position");
         noted.lock().expect("no panic").push((id, position));
         async { Ok::<_, Infallible>(Response::new(Full::from("success"))) }
     });

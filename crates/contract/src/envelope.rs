@@ -1,4 +1,4 @@
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use serde_json::Value;
 
@@ -14,14 +14,14 @@ pub struct Envelope {
 }
 
 /// The identity of an event within its scope: platform, kind of callback and, where the payload
-/// names one, account. Equal texts in different scopes are different ids.
+/// names one, account. Equal texts in different scopes are different ids. Cheap to clone.
 ///
 /// `Debug` and `Display` leave out the text of a [composed](Self::composed) id, because it is made
 /// of payload.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Id {
     scope: Cow<'static, str>,
-    text: Box<str>,
+    text: Arc<str>,
     source: Source,
 }
 

@@ -42,17 +42,10 @@ impl Hold {
         Self { kind: Kind::Adaptive(target), max: Self::DEFAULT_MAX }
     }
 
-    /// The longest hold. Default: 1 s.
+    /// The longest hold of an [adaptive](Self::adaptive) one. Default: 1 s.
     #[must_use]
     pub const fn max(mut self, max: Duration) -> Self {
         self.max = max;
-        self
-    }
-}
-
-impl Hold {
-    pub(crate) fn at_most(mut self, longest: Duration) -> Self {
-        self.max = self.max.min(longest);
         self
     }
 }

@@ -11,10 +11,15 @@ use crate::{Gauges, Hold, Ordered, lanes::Limits, shared::Shared};
 /// All services made by one layer and its clones share its lanes. Set it up before you clone it:
 /// a setter starts with empty lanes.
 #[must_use = "a layer does nothing until it wraps a service"]
-pub struct OrderLayer<C> {
+pub struct OrderLayer<C, L = ()> {
     contract: Arc<C>,
     shared: Arc<Shared>,
+    elsewhere: L,
 }
+
+/// Where an [`OrderLayer`] sends late messages: see [`divert_late`](OrderLayer::divert_late).
+#[derive(Clone, Debug)]
+pub struct Divert<L>(L);
 
 /// What to do with a message that comes after another, which was sent later, was handled.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +37,8 @@ pub(crate) struct Settings {
     pub(crate) hold: Hold,
     pub(crate) limits: Limits,
     pub(crate) on_late: OnLate,
-    pub(crate) wait: Duration,
+    pub(crate) queue_synchronous: bool,
+    pub(crate) patience: Duration,
 }
 
 impl<C: Contract + Default> OrderLayer<C> {
@@ -51,18 +57,23 @@ impl<C: Contract> OrderLayer<C> {
             bytes: 64 * 1024 * 1024,
             strict: Duration::ZERO,
             memory: Duration::from_secs(60),
+            idle: 65_536,
         };
         let settings = Settings {
             hold: Hold::default(),
             limits,
             on_late: OnLate::default(),
-            wait: contract.timing().patience(),
+            queue_synchronous: false,
+            patience: contract.timing().patience(),
         };
-        Self::with_settings(Arc::new(contract), settings)
+        Self::with_settings(Arc::new(contract), settings, ())
     }
+}
 
+impl<C: Contract, L> OrderLayer<C, L> {
     /// How long a message is held. Default: [adaptive](Hold::adaptive), for 999 of 1000 messages.
-    /// Never longer than half of the contract's patience, because the handler takes time too.
+    /// What would be held for more than half of its platform's patience goes earlier, because the
+    /// handler takes time too, and says so: [`Position::Hurried`](crate::Position::Hurried).
     pub fn hold(self, hold: Hold) -> Self {
         self.with(|settings| settings.hold = hold)
     }
@@ -84,7 +95,7 @@ impl<C: Contract> OrderLayer<C> {
     }
 
     /// How long a conversation in which nothing happens remembers what was handled last, to tell
-    /// who is late. Default: 60 s.
+    /// who is late. Default: 60 s. Less if more than 65 536 conversations are idle.
     pub fn memory(self, memory: Duration) -> Self {
         self.with(|settings| settings.limits.memory = memory)
     }
@@ -100,6 +111,20 @@ impl<C: Contract> OrderLayer<C> {
         self.with(|settings| settings.on_late = policy)
     }
 
+    /// Sends messages that come too late for their place to another service instead, which finds
+    /// [`Position::Late`](crate::Position::Late) in their extensions. They are still handled at
+    /// once, and one at a time.
+    pub fn divert_late<L2>(self, service: L2) -> OrderLayer<C, Divert<L2>> {
+        let settings = Settings { on_late: OnLate::Handle, ..self.shared.settings };
+        OrderLayer::with_settings(self.contract, settings, Divert(service))
+    }
+
+    /// Callbacks whose platform waits for the reply are not held. With this, those of one
+    /// conversation are handled one at a time, as they come. Default: they do not wait at all.
+    pub fn queue_synchronous(self) -> Self {
+        self.with(|settings| settings.queue_synchronous = true)
+    }
+
     /// How the layer does.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
@@ -109,12 +134,12 @@ impl<C: Contract> OrderLayer<C> {
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = self.shared.settings;
         change(&mut settings);
-        Self::with_settings(self.contract, settings)
+        Self::with_settings(self.contract, settings, self.elsewhere)
     }
 
-    fn with_settings(contract: Arc<C>, mut settings: Settings) -> Self {
-        settings.hold = settings.hold.at_most(contract.timing().patience() / 2);
-        Self { contract, shared: Arc::new(Shared::new(settings)) }
+    fn with_settings(contract: Arc<C>, mut settings: Settings, elsewhere: L) -> Self {
+        settings.hold.max = settings.hold.max.min(settings.patience / 2);
+        Self { contract, shared: Arc::new(Shared::new(settings)), elsewhere }
     }
 }
 
@@ -128,19 +153,28 @@ impl<S, C> Layer<S> for OrderLayer<C> {
     type Service = Ordered<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Ordered::new(inner, Arc::clone(&self.contract), Arc::clone(&self.shared))
+        Ordered::new(inner, Arc::clone(&self.contract), Arc::clone(&self.shared), None)
+    }
+}
+
+impl<S, C, L: Clone> Layer<S> for OrderLayer<C, Divert<L>> {
+    type Service = Ordered<S, C, L>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        let Divert(elsewhere) = self.elsewhere.clone();
+        Ordered::new(inner, Arc::clone(&self.contract), Arc::clone(&self.shared), Some(elsewhere))
     }
 }
 
 // By hand: a derive would ask for `C: Clone`.
-impl<C> Clone for OrderLayer<C> {
+impl<C, L: Clone> Clone for OrderLayer<C, L> {
     fn clone(&self) -> Self {
         let (contract, shared) = (Arc::clone(&self.contract), Arc::clone(&self.shared));
-        Self { contract, shared }
+        Self { contract, shared, elsewhere: self.elsewhere.clone() }
     }
 }
 
-impl<C: Contract> fmt::Debug for OrderLayer<C> {
+impl<C: Contract, L> fmt::Debug for OrderLayer<C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrderLayer")
             .field("contract", &self.contract.name())

@@ -75,7 +75,7 @@ mod shared;
 pub use self::{
     estimate::Estimate,
     hold::Hold,
-    layer::{OnLate, OrderLayer},
+    layer::{Divert, OnLate, OrderLayer},
     position::{Position, Unordered},
     service::Ordered,
     shared::Gauges,

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
+use tower_callback_contract::Id;
+
 /// Where a message came in the order of its conversation. In the request's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
     /// After all that were sent before it and had come.
@@ -9,10 +11,17 @@ pub enum Position {
         /// How long it was held.
         held: Duration,
     },
+    /// As above, but before its hold was over: its platform would not have waited for it.
+    Hurried {
+        /// How long it was held.
+        held: Duration,
+    },
     /// After one that was sent later. Handled at once all the same.
     Late {
         /// How much later that one was sent.
         by: Duration,
+        /// Its id, if it has one.
+        after: Option<Id>,
     },
     /// Nothing orders it, so it was not held.
     Unordered(Unordered),

@@ -3,15 +3,18 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use tokio::{sync::Notify, time::Instant};
-use tower_callback_contract::Timestamp;
+use tokio::{
+    sync::Notify,
+    time::{Instant, sleep_until},
+};
+use tower_callback_contract::{Id, Timestamp};
 
 use crate::{
+    Position, Unordered,
     estimate::Estimate,
     hold::Kind,
-    lanes::{Arrival, Ended, Full, Go, Held, Lanes, Message, Place},
+    lanes::{Arrival, Arrived, Ended, Full, Go, Held, Lanes, Message, Place, Rank},
     layer::Settings,
-    rank::Rank,
 };
 
 /// What the services of one layer share.
@@ -33,6 +36,7 @@ struct Counts {
     messages: u64,
     held: u64,
     late: u64,
+    beyond: u64,
 }
 
 /// How an order layer does.
@@ -51,23 +55,33 @@ pub struct Gauges {
     pub held: u64,
     /// Those of them that came too late for their place.
     pub late: u64,
+    /// Those of them that no hold up to the longest could have kept in their place.
+    pub beyond: u64,
 }
 
 /// One that waits for its turn.
 #[derive(Default)]
-pub(crate) struct Waiter {
+struct Waiter {
     told: Notify,
     went: OnceLock<Went>,
 }
 
 /// What a message hears when it may go.
-pub(crate) struct Went {
+struct Went {
     /// The newer message that was handled before.
-    pub(crate) late_after: Option<Rank>,
+    late_after: Option<Rank>,
 }
 
-/// A message in its lane. Gives its place up when dropped.
+/// A message that was taken in. Gives its place up when dropped.
 pub(crate) struct Turn<'a> {
+    waiter: Arc<Waiter>,
+    pub(crate) came: Instant,
+    /// When it was sent, but not later than now.
+    sent_at: Option<Timestamp>,
+    /// Until when it is held at most.
+    deadline: Instant,
+    /// Until when it would be held if its platform had the time.
+    full_hold: Instant,
     shared: &'a Shared,
     place: Place,
     ended: Ended,
@@ -93,23 +107,30 @@ impl Shared {
     pub(crate) fn arrive(
         &self,
         lane: u128,
-        message: Option<Message<'_>>,
+        sent_at: Option<Timestamp>,
+        id: Option<&Id>,
         bytes: usize,
-    ) -> Result<(Turn<'_>, Arc<Waiter>, Instant), Full> {
+        age: Duration,
+    ) -> Result<Turn<'_>, Full> {
+        let came = Instant::now();
+        let clock = self.clock(came);
+        let sent_at = sent_at.map(|sent_at| clamp(sent_at, clock));
         let waiter = Arc::new(Waiter::default());
-        let (now, mut state) = (Instant::now(), self.lock());
-        let deadline = now + state.hold(&self.settings);
+        let message = sent_at.map(|sent_at| Message { sent_at, id: id.cloned() });
+
+        let mut state = self.lock();
+        let full_hold = came + state.hold(&self.settings);
+        // The handler takes time too.
+        let deadline = full_hold.min(came + (self.settings.patience / 2).saturating_sub(age));
         let arrival = Arrival { lane, message, deadline, bytes, waiter: Arc::clone(&waiter) };
-        let (place, needed) = state.lanes.arrive(now, arrival).map_err(|(full, _)| full)?;
-        // Neither what was sent long ago nor what is sent again tells how messages travel.
-        let is_typical = message.is_some_and(|message| self.age(message.sent_at) < OLDEST_TYPICAL);
-        if let (true, Some(estimate)) = (is_typical, &mut state.estimate) {
-            estimate.observe(needed);
+        let arrived = state.lanes.arrive(came, arrival).map_err(|(full, _)| full)?;
+        if let Some(sent_at) = sent_at {
+            let age = Duration::from_micros(clock.saturating_sub(sent_at.as_micros()));
+            state.note(&self.settings, &arrived, age, deadline > came);
         }
-        state.counts.messages += u64::from(message.is_some());
-        state.counts.held += u64::from(message.is_some() && deadline > now);
-        state.release(now, lane);
-        Ok((Turn { shared: self, place, ended: Ended::Failed }, waiter, deadline))
+        state.release(came, lane);
+        let (place, ended) = (arrived.place, Ended::Failed);
+        Ok(Turn { waiter, came, sent_at, deadline, full_hold, shared: self, place, ended })
     }
 
     /// Lets the next message of a lane go. Else returns when to ask again, if time will tell.
@@ -117,36 +138,31 @@ impl Shared {
         self.lock().release(Instant::now(), lane)
     }
 
-    /// How long ago something was sent; zero if it was not yet.
-    fn age(&self, sent_at: Timestamp) -> Duration {
-        Duration::from_micros(self.wall_clock().saturating_sub(sent_at.as_micros()))
-    }
-
     /// Microseconds since the Unix epoch.
-    fn wall_clock(&self) -> u64 {
+    fn clock(&self, now: Instant) -> u64 {
         let (instant, time) = self.started;
-        let since = u64::try_from(instant.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let since = u64::try_from((now - instant).as_micros()).unwrap_or(u64::MAX);
         time.as_micros().saturating_add(since)
-    }
-
-    /// A time in the future can neither hold others back nor make them late.
-    pub(crate) fn clamp(&self, sent_at: Timestamp) -> Timestamp {
-        let now = Timestamp::from_millis(self.wall_clock() / 1_000).unwrap_or(sent_at);
-        let is_ahead = sent_at.as_millis() > now.as_millis().saturating_add(TOLERANCE_MILLIS);
-        if is_ahead { now } else { sent_at }
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
         let state = self.lock();
         let Held { messages: held_now, .. } = state.lanes.held();
-        let Counts { messages, held, late } = state.counts;
+        let Counts { messages, held, late, beyond } = state.counts;
         let (hold, lanes) = (state.hold(&self.settings), state.lanes.lanes());
-        Gauges { hold, held_now, lanes, messages, held, late }
+        Gauges { hold, held_now, lanes, messages, held, late, beyond }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A time in the future can neither hold others back nor make them late.
+fn clamp(sent_at: Timestamp, clock: u64) -> Timestamp {
+    let clock = clock / 1_000;
+    let is_ahead = sent_at.as_millis() > clock.saturating_add(TOLERANCE_MILLIS);
+    if is_ahead { Timestamp::from_millis(clock).unwrap_or(sent_at) } else { sent_at }
 }
 
 /// How far the platform's clock may be ahead of ours.
@@ -159,8 +175,19 @@ impl State {
     fn hold(&self, settings: &Settings) -> Duration {
         match settings.hold.kind {
             Kind::None => Duration::ZERO,
-            Kind::Fixed(hold) => hold.min(settings.hold.max),
+            Kind::Fixed(hold) => hold,
             Kind::Adaptive(_) => self.estimate.as_ref().map_or(Duration::ZERO, Estimate::hold),
+        }
+    }
+
+    fn note(&mut self, settings: &Settings, arrived: &Arrived, age: Duration, is_held: bool) {
+        let Arrived { needed, is_late, .. } = *arrived;
+        self.counts.messages += 1;
+        self.counts.held += u64::from(is_held && !is_late);
+        self.counts.late += u64::from(is_late);
+        self.counts.beyond += u64::from(needed > settings.hold.max);
+        if let (true, Some(estimate)) = (age < OLDEST_TYPICAL, &mut self.estimate) {
+            estimate.observe(needed, is_late);
         }
     }
 
@@ -169,7 +196,6 @@ impl State {
             Ok(go) => go,
             Err(again) => return again,
         };
-        self.counts.late += u64::from(late_after.is_some());
         let _ = waiter.went.set(Went { late_after });
         waiter.told.notify_one();
         None
@@ -177,6 +203,44 @@ impl State {
 }
 
 impl Turn<'_> {
+    /// Waits for its turn, by one timer and one wake-up. Whether it came in time.
+    pub(crate) async fn wait(&self, give_up: Instant) -> bool {
+        let mut ask = Some(self.deadline);
+        while self.waiter.went().is_none() {
+            let timer = ask.unwrap_or(give_up).min(give_up);
+            tokio::select! {
+                biased;
+                () = self.waiter.told.notified() => {}
+                () = sleep_until(timer) => {
+                    if timer == give_up {
+                        return false;
+                    }
+                }
+            }
+            if self.waiter.went().is_none() {
+                ask = self.shared.release(self.place.lane());
+            }
+        }
+        true
+    }
+
+    /// Where it came, once it may go; or why nothing orders it.
+    pub(crate) fn position(&self, reason: Unordered) -> Position {
+        let Some(sent_at) = self.sent_at else { return Position::Unordered(reason) };
+        let newer = self.waiter.went().and_then(|went| went.late_after.as_ref());
+        let now = Instant::now();
+        let held = now - self.came;
+        match newer {
+            Some(newer) => {
+                Position::Late { by: newer.sent_after(sent_at), after: newer.id().cloned() }
+            }
+            None if self.deadline < self.full_hold && now < self.full_hold => {
+                Position::Hurried { held }
+            }
+            None => Position::InOrder { held },
+        }
+    }
+
     /// Says how its run ended, before it is dropped.
     pub(crate) fn ended(&mut self, ended: Ended) {
         self.ended = ended;
@@ -200,12 +264,26 @@ impl Drop for Turn<'_> {
 }
 
 impl Waiter {
-    /// Waits until something about the lane is to be looked at.
-    pub(crate) async fn told(&self) {
-        self.told.notified().await;
-    }
-
-    pub(crate) fn went(&self) -> Option<&Went> {
+    fn went(&self) -> Option<&Went> {
         self.went.get()
     }
+}
+
+impl Gauges {
+    /// The share of messages that were held.
+    #[must_use]
+    pub fn share_held(&self) -> f64 {
+        share(self.held, self.messages)
+    }
+
+    /// The share of messages that came too late for their place.
+    #[must_use]
+    pub fn share_late(&self) -> f64 {
+        share(self.late, self.messages)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a share is read to a few digits")]
+fn share(some: u64, all: u64) -> f64 {
+    if all == 0 { 0.0 } else { some as f64 / all as f64 }
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::prelude::*;
 use tokio::time::Instant;
-use tower_callback_contract::Timestamp;
+use tower_callback_contract::{Id, Timestamp};
 use tower_callback_order::lanes::{Arrival, Ended, Full, Held, Lanes, Limits, Message, Place};
 
 const LANES: u128 = 2;
@@ -59,6 +59,7 @@ fn limits(strict: bool) -> Limits {
         bytes: 1_000,
         strict: Duration::from_millis(if strict { STRICT } else { 0 }),
         memory: Duration::from_millis(MEMORY),
+        idle: 100,
     }
 }
 
@@ -96,6 +97,41 @@ proptest! {
         prop_assert!(went.is_sorted_by_key(|(_, sent_at, _)| *sent_at), "{went:?}");
         prop_assert!(went.iter().all(|(.., late)| !late), "{went:?}");
     }
+}
+
+#[test]
+fn a_million_conversations_leave_no_more_than_the_lanes_may_remember() {
+    let mut lanes: Lanes<()> = Lanes::new(Limits { idle: 1_000, ..limits(false) });
+    let start = Instant::now();
+    for lane in 0..1_000_000_u64 {
+        let now = start + Duration::from_micros(lane);
+        let message = Some(Message { sent_at: time(lane), id: None });
+        let arrival = Arrival { lane: lane.into(), message, deadline: now, bytes: 1, waiter: () };
+        let arrived = lanes.arrive(now, arrival).unwrap();
+        lanes.next(now, lane.into()).unwrap();
+        lanes.finish(now, &arrived.place, Ended::Handled);
+        assert!(lanes.lanes() <= 1_001 + 1, "{}", lanes.lanes());
+    }
+    assert_eq!(lanes.held(), Held::default());
+}
+
+#[test]
+fn who_is_refused_leaves_nothing() {
+    let mut lanes: Lanes<()> = Lanes::new(Limits { overall: 0, ..limits(false) });
+    let start = Instant::now();
+    let later = start + Duration::from_secs(1);
+    for lane in 0..100 {
+        let message = Some(Message { sent_at: time(1), id: None });
+        let arrival = Arrival { lane, message, deadline: later, bytes: 1, waiter: () };
+        assert!(matches!(lanes.arrive(start, arrival), Err((Full::Overall, ()))));
+    }
+    let end = start + Duration::from_secs(9);
+    for lane in 0..100 {
+        let arrival = Arrival { lane, message: None, deadline: end, bytes: 1, waiter: () };
+        let arrived = lanes.arrive(end, arrival).unwrap();
+        lanes.leave(end + Duration::from_secs(9), &arrived.place);
+    }
+    assert!(lanes.lanes() <= 100, "{}", lanes.lanes());
 }
 
 /// How long others would have had to be held for this one to keep its place.
@@ -139,12 +175,12 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
             }
         }
         for (index, sent) in traffic.iter().enumerate().filter(|(_, sent)| sent.arrives == now) {
-            let id = sent.id.to_string();
-            let message = sent.sent_at.map(|sent_at| Message { sent_at: time(sent_at), id: &id });
+            let id = Id::new("chat", &sent.id.to_string());
+            let message = sent.sent_at.map(|sent_at| Message { sent_at: time(sent_at), id });
             let deadline = at(now + sent.hold);
             let arrival = Arrival { lane: sent.lane, message, deadline, bytes: 100, waiter: index };
             match lanes.arrive(at(now), arrival) {
-                Ok((place, _)) => places[index] = Some(place),
+                Ok(arrived) => places[index] = Some(arrived.place),
                 Err((Full::Lane | Full::Overall, waiter)) => fates[waiter] = Some(Fate::Refused),
             }
             go(&mut lanes, at(now), now, sent.lane, &mut fates, traffic);
@@ -165,8 +201,8 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
     let left = lanes.held();
     for probe in 0..4 {
         let arrival = Arrival { lane: 99, message: None, deadline: at(9_000), bytes: 0, waiter: 0 };
-        let (place, _) = lanes.arrive(at(9_000 + probe), arrival).unwrap();
-        lanes.leave(at(9_000 + probe), &place);
+        let arrived = lanes.arrive(at(9_000 + probe), arrival).unwrap();
+        lanes.leave(at(9_000 + probe), &arrived.place);
     }
     let fates = fates.into_iter().map(|fate| fate.expect("an end")).collect();
     (fates, (left, lanes.lanes() - 1))
@@ -244,16 +280,16 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
         for (index, sent) in traffic.iter().enumerate().filter(|(_, sent)| sent.arrives == now) {
             let overall: usize = lanes.values().map(|lane| lane.waiting.len()).sum();
             let lane = lanes.entry(sent.lane).or_default();
-            let waits = lane.running.is_some() || !lane.waiting.is_empty();
+            let is_late = rank(index).is_none_or(|rank| lane.newest.is_some_and(|it| rank < it));
+            let deadline = if is_late { now } else { now + sent.hold };
+            let waits = deadline > now || lane.running.is_some() || !lane.waiting.is_empty();
             let is_full = lane.waiting.len() >= limits.per_lane
                 || overall >= limits.overall
                 || overall * 100 + 100 > limits.bytes;
             if waits && is_full {
                 fates[index] = Some(Fate::Refused);
             } else {
-                let is_late =
-                    rank(index).is_none_or(|rank| lane.newest.is_some_and(|it| rank < it));
-                lane.waiting.push((index, if is_late { now } else { now + sent.hold }));
+                lane.waiting.push((index, deadline));
             }
             step(lane, &mut fates, now);
         }

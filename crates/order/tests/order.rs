@@ -3,17 +3,20 @@
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
 use std::{
+    convert::Infallible,
+    pin::Pin,
     sync::OnceLock,
-    task::Poll,
+    task::{Context, Poll, ready},
     time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use http::{Request, Response, request};
+use http_body::{Body, Frame};
 use http_body_util::Full;
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, Sleep, sleep, sleep_until, timeout},
 };
 use tower::{Layer, ServiceExt};
 use tower_callback_contract::{
@@ -125,14 +128,14 @@ async fn o05_a_message_that_comes_too_late_is_handled_at_once_and_flagged() {
     let start = Instant::now();
     let late = receiver.send("anna", 200);
     let run = receiver.run().await;
-    assert_eq!(run.position, Position::Late { by: MS * 300 });
+    assert_eq!(run.position, Position::Late { by: MS * 300, after: chat_id(500) });
     assert_eq!(start.elapsed(), Duration::ZERO);
     // Still one at a time.
     let _other = receiver.send("anna", 100);
     receiver.assert_idle().await;
     run.respond.send_response(reply(200));
     assert_eq!(late.await.unwrap().status(), 200);
-    assert_eq!(receiver.run().await.position, Position::Late { by: MS * 400 });
+    assert_eq!(receiver.run().await.position, Position::Late { by: MS * 400, after: chat_id(500) });
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,6 +150,29 @@ async fn o05_late_messages_are_refused_if_so_told() {
         assert_eq!(response.status(), status);
         assert_eq!(reason(&response), (status == 409).then_some(Reason::Late));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o05_late_messages_go_elsewhere_if_so_told_and_still_one_at_a_time() {
+    let ((mock, mut handler), (late_mock, mut late)) = (pair::<Req, Res>(), pair::<Req, Res>());
+    let service = held(0).divert_late(late_mock).layer(mock);
+    let send = |at: u64| {
+        let sent = service.clone().oneshot(message(&message_text("anna", at)));
+        tokio::spawn(async move { ended(sent).await.unwrap() })
+    };
+    let newer = send(2);
+    ended(handler.next_request()).await.unwrap().1.send_response(reply(200));
+    newer.await.unwrap();
+    let (older, newest) = (send(1), send(3));
+    let (request, respond) = ended(late.next_request()).await.unwrap();
+    let after = chat_id(2);
+    assert_eq!(request.extensions().get(), Some(&Position::Late { by: MS, after }));
+    sleep(MS / 10).await;
+    assert!(matches!(handler.poll_request(), Poll::Pending), "two at a time");
+    respond.send_response(reply(202));
+    assert_eq!(older.await.unwrap().status(), 202);
+    ended(handler.next_request()).await.unwrap().1.send_response(reply(200));
+    assert_eq!(newest.await.unwrap().status(), 200);
 }
 
 #[tokio::test(start_paused = true)]
@@ -211,12 +237,26 @@ async fn o09_equal_times_go_by_their_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn o10_nobody_is_held_for_more_than_half_of_the_platforms_patience() {
+async fn o10_a_hold_that_would_exceed_the_platforms_patience_is_cut_and_says_so() {
     let mut receiver = Receiver::new(&held(60_000));
     let start = Instant::now();
     let _sent = receiver.send("anna", 1);
-    receiver.run().await;
+    let run = receiver.run().await;
+    assert_eq!(run.position, Position::Hurried { held: MS * 4_500 });
     assert_eq!(start.elapsed(), MS * 4_500);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o10_what_came_slowly_is_held_for_less() {
+    let (mock, mut handler) = pair::<Request<Slow>, Res>();
+    let service = held(1_000).layer(mock);
+    let start = Instant::now();
+    let body = Slow { chunk: Some(message_text("anna", 1).into()), ready: at(start + MS * 4_000) };
+    let sent = service.oneshot(Request::post("/").body(body).unwrap());
+    let _sent = tokio::spawn(async move { ended(sent).await.unwrap() });
+    let (request, _respond) = ended(handler.next_request()).await.unwrap();
+    assert_eq!(start.elapsed(), MS * 4_500);
+    assert_eq!(request.extensions().get(), Some(&Position::Hurried { held: MS * 500 }));
 }
 
 #[tokio::test(start_paused = true)]
@@ -265,6 +305,20 @@ async fn o12_too_many_messages_or_bytes_in_all_are_refused() {
         assert_eq!(refused, 2);
         assert_eq!(layer.gauges().held_now, 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o12_the_first_of_its_conversation_needs_room_too_if_it_is_held() {
+    let mut receiver = Receiver::new(&held(100).max_held(2));
+    let sent: Vec<_> = ["anna", "ben", "carl"].map(|who| receiver.send(who, 1)).into();
+    for _ in 0..2 {
+        receiver.run().await.respond.send_response(reply(200));
+    }
+    let mut statuses = Vec::new();
+    for sent in sent {
+        statuses.push(sent.await.unwrap().status().as_u16());
+    }
+    assert_eq!(statuses, [200, 200, 503]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -367,6 +421,36 @@ async fn o17_synchronous_callbacks_are_not_held() {
 // ===== what every layer does =====
 
 #[tokio::test(start_paused = true)]
+async fn o17_synchronous_callbacks_go_one_at_a_time_if_so_told() {
+    let mut receiver = Receiver::new(&held(100).queue_synchronous());
+    let start = Instant::now();
+    let question = format!(r#"{{"question":1,"who":"anna","id":"1","at":{}}}"#, base());
+    let _first = receiver.post(&question);
+    let _second = receiver.post(&question);
+    let run = receiver.run().await;
+    assert_eq!(run.position, Position::Unordered(Unordered::Synchronous));
+    receiver.assert_idle().await;
+    run.respond.send_response(reply(200));
+    receiver.run().await;
+    assert!(start.elapsed() < MS * 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn gauges_tell_of_holds_that_would_have_been_too_long() {
+    let layer = OrderLayer::for_contract(Chat).hold(Hold::adaptive(0.9).max(MS * 50));
+    let mut receiver = Receiver::new(&layer);
+    for at in [2, 1] {
+        let sent = receiver.send("anna", at);
+        receiver.run().await.respond.send_response(reply(200));
+        sent.await.unwrap();
+        sleep(MS * 100).await;
+    }
+    let gauges = layer.gauges();
+    assert_eq!((gauges.beyond, gauges.late, gauges.hold), (1, 1, Duration::ZERO));
+    assert!((gauges.share_late() - 0.5).abs() < 1e-9 && gauges.share_held() < 1e-9, "{gauges:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn calls_the_service_that_was_polled_ready() {
     // `ConcurrencyLimit` panics when it is called without having been polled ready.
     let echo = tower::service_fn(async |_: Req| Ok::<_, std::convert::Infallible>(reply(200)));
@@ -464,7 +548,7 @@ impl Receiver {
     }
 
     fn send(&self, who: &str, at: u64) -> JoinHandle<Res> {
-        self.post(&format!(r#"{{"who":"{who}","id":"{at}","at":{}}}"#, base() + at))
+        self.post(&message_text(who, at))
     }
 
     fn post(&self, body: &str) -> JoinHandle<Res> {
@@ -479,7 +563,7 @@ impl Receiver {
         Run {
             at: sent_at.saturating_sub(base()),
             id: callback.envelope().id.as_ref().unwrap().as_str().to_owned(),
-            position: *request.extensions().get().unwrap(),
+            position: request.extensions().get::<Position>().unwrap().clone(),
             respond,
         }
     }
@@ -490,6 +574,35 @@ impl Receiver {
     }
 }
 
+/// A body that is ready at some time.
+struct Slow {
+    chunk: Option<Bytes>,
+    ready: Pin<Box<Sleep>>,
+}
+
+fn at(time: Instant) -> Pin<Box<Sleep>> {
+    Box::pin(sleep_until(time))
+}
+
+impl From<Bytes> for Slow {
+    fn from(bytes: Bytes) -> Self {
+        Self { chunk: Some(bytes), ready: at(Instant::now()) }
+    }
+}
+
+impl Body for Slow {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        ready!(self.ready.as_mut().poll(cx));
+        Poll::Ready(self.chunk.take().map(|chunk| Ok(Frame::data(chunk))))
+    }
+}
+
 /// Fails a test that would wait for ever. Takes no time: the clock is paused.
 async fn ended<F: Future>(future: F) -> F::Output {
     timeout(Duration::from_secs(24 * 60 * 60), future).await.expect("it never ends")
@@ -497,6 +610,14 @@ async fn ended<F: Future>(future: F) -> F::Output {
 
 fn message(body: &str) -> Req {
     Request::post("/").body(Full::from(body.to_owned())).unwrap()
+}
+
+fn message_text(who: &str, at: u64) -> String {
+    format!(r#"{{"who":"{who}","id":"{at}","at":{}}}"#, base() + at)
+}
+
+fn chat_id(at: u64) -> Option<Id> {
+    Id::new("chat", &at.to_string())
 }
 
 fn reply(status: u16) -> Res {

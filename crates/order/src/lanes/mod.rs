@@ -1,0 +1,337 @@
+//! The state of the order, without tasks or HTTP.
+
+mod lane;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tower_callback_contract::{Id, Timestamp};
+
+use self::lane::Lane;
+pub use crate::rank::Rank;
+
+/// The order in which messages of each conversation are handled.
+///
+/// A pure state machine: it takes the time as a parameter, waits for nothing and wakes nobody.
+/// `W` is whom to tell that a message may go. In each lane at most one message is under way.
+#[derive(Debug)]
+pub struct Lanes<W> {
+    // Trees: tables would stall whoever makes them grow, and keep their room when they empty.
+    by_key: BTreeMap<u128, Lane>,
+    /// Those that wait, lane by lane. One tree for all: one for each lane would have room for eleven
+    /// where mostly one waits.
+    waiting: BTreeMap<(u128, Spot), Waiting<W>>,
+    /// Their deadlines and arrivals. The head goes at the first one of its lane, whosever that is:
+    /// nobody waits beyond its own deadline because of who stands before it.
+    deadlines: BTreeSet<(u128, Option<Instant>, u64)>,
+    /// Lanes by the time after which their state no longer matters, if nothing comes meanwhile.
+    idle: VecDeque<(Instant, u128)>,
+    limits: Limits,
+    bytes: usize,
+    arrivals: u64,
+}
+
+/// What bounds the lanes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many messages may wait in one lane.
+    pub per_lane: usize,
+    /// How many messages may wait in all lanes.
+    pub overall: usize,
+    /// How many bytes may wait in all lanes.
+    pub bytes: usize,
+    /// How long after a failed message those behind it wait for its retry; zero, if they do not.
+    pub strict: Duration,
+    /// How long an idle lane remembers what was handled last.
+    pub memory: Duration,
+    /// How many idle lanes do; beyond that, the oldest are forgotten before their time.
+    pub idle: usize,
+}
+
+/// What waits now, in all lanes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Held {
+    /// How many messages.
+    pub messages: usize,
+    /// How many bytes.
+    pub bytes: usize,
+}
+
+/// A message that arrives.
+#[derive(Debug)]
+pub struct Arrival<W> {
+    /// Which lane it is for.
+    pub lane: u128,
+    /// What orders it, or `None` if nothing does: then it is not held.
+    pub message: Option<Message>,
+    /// Until when it may be held.
+    pub deadline: Instant,
+    /// What it takes while it waits.
+    pub bytes: usize,
+    /// Whom to tell that it may go.
+    pub waiter: W,
+}
+
+/// What orders a message.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// Its id, if it has one.
+    pub id: Option<Id>,
+}
+
+/// A message that was taken in.
+#[derive(Debug)]
+pub struct Arrived {
+    /// Its place.
+    pub place: Place,
+    /// The hold that others would have had to have for it to keep its place.
+    pub needed: Duration,
+    /// Whether it comes too late for its place: a newer one was handled before.
+    pub is_late: bool,
+}
+
+/// A message's place in its lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    lane: u128,
+    at: Spot,
+}
+
+/// Those that nothing orders stand before the others, by their arrival.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Spot {
+    Unordered(u64),
+    Ranked(Rank),
+}
+
+/// A message that may go now.
+#[derive(Debug)]
+pub struct Go<W> {
+    /// Whom to tell.
+    pub waiter: W,
+    /// The newer message of its lane that was handled before, if it comes too late.
+    pub late_after: Option<Rank>,
+}
+
+/// How a message's run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was handled.
+    Handled,
+    /// It failed, and the platform sends it again.
+    Failed,
+}
+
+/// A message for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// In its own lane.
+    Lane,
+    /// In all lanes together.
+    Overall,
+}
+
+#[derive(Debug)]
+struct Waiting<W> {
+    waiter: W,
+    deadline: Instant,
+    bytes: usize,
+}
+
+// ===== impl Lanes =====
+
+impl<W> Lanes<W> {
+    /// Lanes within these limits.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            by_key: BTreeMap::new(),
+            waiting: BTreeMap::new(),
+            deadlines: BTreeSet::new(),
+            idle: VecDeque::new(),
+            limits,
+            bytes: 0,
+            arrivals: 0,
+        }
+    }
+
+    /// What waits now.
+    #[must_use]
+    pub fn held(&self) -> Held {
+        Held { messages: self.waiting.len(), bytes: self.bytes }
+    }
+
+    /// How many lanes have a state.
+    #[must_use]
+    pub fn lanes(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Takes a message in. [`next`](Self::next) tells who may go then.
+    ///
+    /// # Errors
+    /// Gives the waiter back if there is no room.
+    pub fn arrive(&mut self, now: Instant, arrival: Arrival<W>) -> Result<Arrived, (Full, W)> {
+        self.forget(now);
+        let Arrival { lane: key, message, deadline, bytes, waiter } = arrival;
+        self.arrivals += 1;
+        let at = match message {
+            Some(Message { sent_at, id }) => {
+                Spot::Ranked(Rank { sent_at, id, arrival: self.arrivals })
+            }
+            None => Spot::Unordered(self.arrivals),
+        };
+        let lane = self.by_key.entry(key).or_insert_with(|| Lane::new(now));
+        let is_late = matches!(&at, Spot::Ranked(rank) if lane.newer_than(rank).is_some());
+        // Who comes too late for its place, or has none, gains nothing by waiting.
+        let deadline = if is_late || !at.is_ranked() { now } else { deadline };
+        // One that may go at once takes no room.
+        if deadline > now || !lane.is_idle() {
+            let limits = self.limits;
+            let full = if lane.waiting >= limits.per_lane {
+                Some(Full::Lane)
+            } else if self.waiting.len() >= limits.overall || self.bytes + bytes > limits.bytes {
+                Some(Full::Overall)
+            } else {
+                None
+            };
+            if let Some(full) = full {
+                self.list_if_idle(now, key);
+                return Err((full, waiter));
+            }
+        }
+        let needed = match &at {
+            Spot::Ranked(rank) => lane.see(now, rank.sent_at),
+            Spot::Unordered(_) => Duration::ZERO,
+        };
+        lane.waiting += 1;
+        self.bytes += bytes;
+        self.deadlines.insert((key, Some(deadline), at.arrival()));
+        self.waiting.insert((key, at.clone()), Waiting { waiter, deadline, bytes });
+        Ok(Arrived { place: Place { lane: key, at }, needed, is_late })
+    }
+
+    /// Lets the next message of a lane go, if one may.
+    ///
+    /// # Errors
+    /// When to ask again; `None` if a change of the lane will be the occasion.
+    pub fn next(&mut self, now: Instant, lane: u128) -> Result<Go<W>, Option<Instant>> {
+        let at = self.due(now, lane)?;
+        let Some(waiting) = self.take(lane, &at) else { return Err(None) };
+        let late_after = self.by_key.get_mut(&lane).and_then(|lane| lane.start(&at));
+        Ok(Go { waiter: waiting.waiter, late_after })
+    }
+
+    /// Whom to tell of the message that stands first among those that wait.
+    #[must_use]
+    pub fn head(&self, lane: u128) -> Option<&W> {
+        self.first(lane).map(|(_, waiting)| &waiting.waiter)
+    }
+
+    /// Ends the run of a message that went. Its lane is free for the next.
+    pub fn finish(&mut self, now: Instant, place: &Place, ended: Ended) {
+        let strict = self.limits.strict;
+        let Some(lane) = self.by_key.get_mut(&place.lane) else { return };
+        if lane.running != Some(place.at.arrival()) {
+            return;
+        }
+        lane.running = None;
+        if let (Ended::Failed, false, Spot::Ranked(rank)) = (ended, strict.is_zero(), &place.at) {
+            lane.miss(rank.clone(), now + strict);
+        }
+        self.list_if_idle(now, place.lane);
+    }
+
+    /// Gives up the place of a message that waits.
+    pub fn leave(&mut self, now: Instant, place: &Place) {
+        if self.take(place.lane, &place.at).is_some() {
+            if let Some(lane) = self.by_key.get_mut(&place.lane) {
+                lane.waiting -= 1;
+            }
+            self.list_if_idle(now, place.lane);
+        }
+    }
+
+    /// The head of a lane, if it may go.
+    fn due(&self, now: Instant, key: u128) -> Result<Spot, Option<Instant>> {
+        let lane = self.by_key.get(&key).filter(|lane| lane.running.is_none()).ok_or(None)?;
+        let (head, _) = self.first(key).ok_or(None)?;
+        // No time at all stands before every time.
+        let due = self.deadlines.range((key, None, 0)..).next().and_then(|(_, due, _)| *due);
+        match due.filter(|due| now < *due).or_else(|| lane.blocked_until(now, head)) {
+            Some(later) => Err(Some(later)),
+            None => Ok(head.clone()),
+        }
+    }
+
+    fn first(&self, lane: u128) -> Option<(&Spot, &Waiting<W>)> {
+        let ((key, head), waiting) = self.waiting.range((lane, Spot::Unordered(0))..).next()?;
+        (*key == lane).then_some((head, waiting))
+    }
+
+    fn take(&mut self, lane: u128, at: &Spot) -> Option<Waiting<W>> {
+        let waiting = self.waiting.remove(&(lane, at.clone()))?;
+        self.deadlines.remove(&(lane, Some(waiting.deadline), at.arrival()));
+        self.bytes -= waiting.bytes;
+        Some(waiting)
+    }
+
+    fn list_if_idle(&mut self, now: Instant, key: u128) {
+        let Some(lane) = self.by_key.get_mut(&key).filter(|lane| lane.is_idle()) else { return };
+        lane.expires = now + self.limits.memory;
+        if !std::mem::replace(&mut lane.is_listed, true) {
+            self.idle.push_back((lane.expires, key));
+        }
+        self.forget(now);
+    }
+
+    /// Forgets lanes whose state no longer matters, a few at a time, so that nobody pays for many.
+    fn forget(&mut self, now: Instant) {
+        for _ in 0..4 {
+            let is_full = self.idle.len() > self.limits.idle;
+            let Some((listed, key)) = self.idle.front().copied() else { return };
+            if listed > now && !is_full {
+                return;
+            }
+            self.idle.pop_front();
+            let Some(lane) = self.by_key.get_mut(&key) else { continue };
+            // Something came meanwhile.
+            lane.is_listed = lane.is_idle() && lane.expires > listed.max(now);
+            if lane.is_listed {
+                self.idle.push_back((lane.expires, key));
+            } else if lane.is_idle() {
+                self.by_key.remove(&key);
+            }
+        }
+    }
+}
+
+// ===== impl Place =====
+
+impl Place {
+    /// The lane it is in.
+    #[must_use]
+    pub fn lane(&self) -> u128 {
+        self.lane
+    }
+}
+
+// ===== impl Spot =====
+
+impl Spot {
+    fn arrival(&self) -> u64 {
+        match self {
+            Self::Unordered(arrival) => *arrival,
+            Self::Ranked(rank) => rank.arrival,
+        }
+    }
+
+    fn is_ranked(&self) -> bool {
+        matches!(self, Self::Ranked(_))
+    }
+}
