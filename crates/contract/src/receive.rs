@@ -69,11 +69,11 @@ pub fn is_callback<B>(request: &Request<B>) -> bool {
 ///
 /// # Errors
 /// [`Reason::TooLarge`], [`Reason::TooSlow`], [`Reason::Cut`], and what the contract refuses.
-pub async fn receive<C, B>(
+pub fn receive<C, B>(
     contract: &C,
     limits: Limits,
     request: Request<B>,
-) -> Result<(request::Parts, Callback), Refusal>
+) -> impl Future<Output = Result<(request::Parts, Callback), Refusal>>
 where
     C: Contract,
     B: Body<Error: Into<BoxError>>,
@@ -82,15 +82,21 @@ where
     let (head, body) = request.into_parts();
     let known = head.extensions.get::<Callback>().cloned();
     let limits = known.as_ref().and_then(Callback::limits).unwrap_or(limits);
-    let body = read(body, limits).await?;
-    let came = match known {
-        Some(callback) if callback.is_of(contract.name(), &body) => return Ok((head, callback)),
-        Some(changed) => changed.came().unwrap_or(came),
-        None => came,
-    };
-    let received = Received { contract: contract.name(), limits, came };
-    let callback = Callback::receive(contract, received, &head, body)?;
-    Ok((head, callback))
+    // Boxed, so that what waits long after it was read does not keep the room for reading.
+    let body = Box::pin(read(body, limits));
+    async move {
+        let body = body.await?;
+        let came = match known {
+            Some(callback) if callback.is_of(contract.name(), &body) => {
+                return Ok((head, callback));
+            }
+            Some(changed) => changed.came().unwrap_or(came),
+            None => came,
+        };
+        let received = Received { contract: contract.name(), limits, came };
+        let callback = Callback::receive(contract, received, &head, body)?;
+        Ok((head, callback))
+    }
 }
 
 /// The reply that refuses a callback, with the [`Refusal`] in its extensions. For those who write

@@ -1,5 +1,8 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime},
 };
 
@@ -13,7 +16,7 @@ use crate::{
     Position, Unordered,
     estimate::Estimate,
     hold::Kind,
-    lanes::{Arrival, Arrived, Ended, Full, Go, Held, Lanes, Message, Place, Rank},
+    lanes::{Arrival, Arrived, Ended, Full, Held, Lanes, Message, Place, Rank},
     layer::Settings,
 };
 
@@ -63,18 +66,14 @@ pub struct Gauges {
 #[derive(Default)]
 struct Waiter {
     told: Notify,
-    went: OnceLock<Went>,
-}
-
-/// What a message hears when it may go.
-struct Went {
-    /// The newer message that was handled before.
-    late_after: Option<Rank>,
+    may_go: AtomicBool,
 }
 
 /// A message that was taken in. Gives its place up when dropped.
 pub(crate) struct Turn<'a> {
-    waiter: Arc<Waiter>,
+    /// `None` if it goes at once.
+    waiter: Option<Arc<Waiter>>,
+    late_after: Option<Rank>,
     pub(crate) came: Instant,
     /// When it was sent, but not later than now.
     sent_at: Option<Timestamp>,
@@ -115,22 +114,27 @@ impl Shared {
         let came = Instant::now();
         let clock = self.clock(came);
         let sent_at = sent_at.map(|sent_at| clamp(sent_at, clock));
-        let waiter = Arc::new(Waiter::default());
         let message = sent_at.map(|sent_at| Message { sent_at, id: id.cloned() });
+        let mut waiter = None;
 
         let mut state = self.lock();
         let full_hold = came + state.hold(&self.settings);
         // The handler takes time too.
         let deadline = full_hold.min(came + (self.settings.patience / 2).saturating_sub(age));
-        let arrival = Arrival { lane, message, deadline, bytes, waiter: Arc::clone(&waiter) };
-        let arrived = state.lanes.arrive(came, arrival).map_err(|(full, _)| full)?;
+        let arrival = Arrival { lane, message, deadline, bytes };
+        let waits = || Arc::clone(waiter.insert(Arc::default()));
+        let arrived = state.lanes.arrive(came, arrival, waits)?;
         if let Some(sent_at) = sent_at {
             let age = Duration::from_micros(clock.saturating_sub(sent_at.as_micros()));
-            state.note(&self.settings, &arrived, age, deadline > came);
+            state.note(&self.settings, &arrived, age);
         }
-        state.release(came, lane);
-        let (place, ended) = (arrived.place, Ended::Failed);
-        Ok(Turn { waiter, came, sent_at, deadline, full_hold, shared: self, place, ended })
+        if !arrived.goes {
+            state.release(came, lane);
+        }
+        drop(state);
+        let Arrived { place, late_after, .. } = arrived;
+        let (shared, ended) = (self, Ended::Failed);
+        Ok(Turn { waiter, late_after, came, sent_at, deadline, full_hold, shared, place, ended })
     }
 
     /// Lets the next message of a lane go. Else returns when to ask again, if time will tell.
@@ -180,10 +184,10 @@ impl State {
         }
     }
 
-    fn note(&mut self, settings: &Settings, arrived: &Arrived, age: Duration, is_held: bool) {
-        let Arrived { needed, is_late, .. } = *arrived;
+    fn note(&mut self, settings: &Settings, arrived: &Arrived, age: Duration) {
+        let (needed, is_late) = (arrived.needed, arrived.late_after.is_some());
         self.counts.messages += 1;
-        self.counts.held += u64::from(is_held && !is_late);
+        self.counts.held += u64::from(!arrived.goes);
         self.counts.late += u64::from(is_late);
         self.counts.beyond += u64::from(needed > settings.hold.max);
         if let (true, Some(estimate)) = (age < OLDEST_TYPICAL, &mut self.estimate) {
@@ -192,11 +196,11 @@ impl State {
     }
 
     fn release(&mut self, now: Instant, lane: u128) -> Option<Instant> {
-        let Go { waiter, late_after } = match self.lanes.next(now, lane) {
-            Ok(go) => go,
+        let waiter = match self.lanes.next(now, lane) {
+            Ok(waiter) => waiter,
             Err(again) => return again,
         };
-        let _ = waiter.went.set(Went { late_after });
+        waiter.may_go.store(true, Ordering::Release);
         waiter.told.notify_one();
         None
     }
@@ -205,19 +209,20 @@ impl State {
 impl Turn<'_> {
     /// Waits for its turn, by one timer and one wake-up. Whether it came in time.
     pub(crate) async fn wait(&self, give_up: Instant) -> bool {
+        let Some(waiter) = &self.waiter else { return true };
         let mut ask = Some(self.deadline);
-        while self.waiter.went().is_none() {
+        while !waiter.may_go() {
             let timer = ask.unwrap_or(give_up).min(give_up);
             tokio::select! {
                 biased;
-                () = self.waiter.told.notified() => {}
+                () = waiter.told.notified() => {}
                 () = sleep_until(timer) => {
                     if timer == give_up {
                         return false;
                     }
                 }
             }
-            if self.waiter.went().is_none() {
+            if !waiter.may_go() {
                 ask = self.shared.release(self.place.lane());
             }
         }
@@ -227,10 +232,10 @@ impl Turn<'_> {
     /// Where it came, once it may go; or why nothing orders it.
     pub(crate) fn position(&self, reason: Unordered) -> Position {
         let Some(sent_at) = self.sent_at else { return Position::Unordered(reason) };
-        let newer = self.waiter.went().and_then(|went| went.late_after.as_ref());
-        let now = Instant::now();
+        // One that does not wait is not held, not even while this is computed.
+        let now = if self.waiter.is_some() { Instant::now() } else { self.came };
         let held = now - self.came;
-        match newer {
+        match &self.late_after {
             Some(newer) => {
                 Position::Late { by: newer.sent_after(sent_at), after: newer.id().cloned() }
             }
@@ -264,8 +269,8 @@ impl Drop for Turn<'_> {
 }
 
 impl Waiter {
-    fn went(&self) -> Option<&Went> {
-        self.went.get()
+    fn may_go(&self) -> bool {
+        self.may_go.load(Ordering::Acquire)
     }
 }
 

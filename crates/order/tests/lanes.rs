@@ -106,9 +106,9 @@ fn a_million_conversations_leave_no_more_than_the_lanes_may_remember() {
     for lane in 0..1_000_000_u64 {
         let now = start + Duration::from_micros(lane);
         let message = Some(Message { sent_at: time(lane), id: None });
-        let arrival = Arrival { lane: lane.into(), message, deadline: now, bytes: 1, waiter: () };
-        let arrived = lanes.arrive(now, arrival).unwrap();
-        lanes.next(now, lane.into()).unwrap();
+        let arrival = Arrival { lane: lane.into(), message, deadline: now, bytes: 1 };
+        let arrived = lanes.arrive(now, arrival, || ()).unwrap();
+        assert!(arrived.goes);
         lanes.finish(now, &arrived.place, Ended::Handled);
         assert!(lanes.lanes() <= 1_001 + 1, "{}", lanes.lanes());
     }
@@ -122,14 +122,14 @@ fn who_is_refused_leaves_nothing() {
     let later = start + Duration::from_secs(1);
     for lane in 0..100 {
         let message = Some(Message { sent_at: time(1), id: None });
-        let arrival = Arrival { lane, message, deadline: later, bytes: 1, waiter: () };
-        assert!(matches!(lanes.arrive(start, arrival), Err((Full::Overall, ()))));
+        let arrival = Arrival { lane, message, deadline: later, bytes: 1 };
+        assert!(matches!(lanes.arrive(start, arrival, || ()), Err(Full::Overall)));
     }
     let end = start + Duration::from_secs(9);
     for lane in 0..100 {
-        let arrival = Arrival { lane, message: None, deadline: end, bytes: 1, waiter: () };
-        let arrived = lanes.arrive(end, arrival).unwrap();
-        lanes.leave(end + Duration::from_secs(9), &arrived.place);
+        let arrival = Arrival { lane, message: None, deadline: end, bytes: 1 };
+        let arrived = lanes.arrive(end, arrival, || ()).unwrap();
+        lanes.finish(end, &arrived.place, Ended::Handled);
     }
     assert!(lanes.lanes() <= 100, "{}", lanes.lanes());
 }
@@ -164,6 +164,7 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
     let mut lanes: Lanes<usize> = Lanes::new(limits(strict));
     let mut fates: Vec<Option<Fate>> = vec![None; traffic.len()];
     let mut places: Vec<Option<Place>> = vec![None; traffic.len()];
+    let mut late = vec![false; traffic.len()];
     for now in 0..2_500 {
         for (index, sent) in traffic.iter().enumerate() {
             if let (Some(Fate::Went { at: went, .. }), Some(place)) = (fates[index], &places[index])
@@ -178,12 +179,18 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
             let id = Id::new("chat", &sent.id.to_string());
             let message = sent.sent_at.map(|sent_at| Message { sent_at: time(sent_at), id });
             let deadline = at(now + sent.hold);
-            let arrival = Arrival { lane: sent.lane, message, deadline, bytes: 100, waiter: index };
-            match lanes.arrive(at(now), arrival) {
-                Ok(arrived) => places[index] = Some(arrived.place),
-                Err((Full::Lane | Full::Overall, waiter)) => fates[waiter] = Some(Fate::Refused),
+            let arrival = Arrival { lane: sent.lane, message, deadline, bytes: 100 };
+            match lanes.arrive(at(now), arrival, || index) {
+                Ok(arrived) => {
+                    late[index] = arrived.late_after.is_some();
+                    places[index] = Some(arrived.place);
+                    if arrived.goes {
+                        fates[index] = Some(Fate::Went { at: now, late: late[index] });
+                    }
+                }
+                Err(Full::Lane | Full::Overall) => fates[index] = Some(Fate::Refused),
             }
-            go(&mut lanes, at(now), now, sent.lane, &mut fates, traffic);
+            go(&mut lanes, at(now), now, sent.lane, &mut fates, &late);
         }
         for (index, sent) in traffic.iter().enumerate() {
             if fates[index].is_none() && sent.arrives + sent.patience == now {
@@ -194,15 +201,16 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
             }
         }
         for lane in 0..LANES {
-            go(&mut lanes, at(now), now, lane, &mut fates, traffic);
+            go(&mut lanes, at(now), now, lane, &mut fates, &late);
         }
     }
     // An arrival elsewhere is what makes the lanes forget.
     let left = lanes.held();
     for probe in 0..4 {
-        let arrival = Arrival { lane: 99, message: None, deadline: at(9_000), bytes: 0, waiter: 0 };
-        let arrived = lanes.arrive(at(9_000 + probe), arrival).unwrap();
-        lanes.leave(at(9_000 + probe), &arrived.place);
+        let now = at(9_000 + probe);
+        let arrival = Arrival { lane: 99, message: None, deadline: now, bytes: 0 };
+        let arrived = lanes.arrive(now, arrival, || 0).unwrap();
+        lanes.finish(now, &arrived.place, Ended::Handled);
     }
     let fates = fates.into_iter().map(|fate| fate.expect("an end")).collect();
     (fates, (left, lanes.lanes() - 1))
@@ -214,11 +222,11 @@ fn go(
     now: u64,
     lane: u128,
     fates: &mut [Option<Fate>],
-    traffic: &[Sent],
+    is_late: &[bool],
 ) {
-    if let Ok(go) = lanes.next(instant, lane) {
-        assert_eq!((fates[go.waiter], traffic[go.waiter].lane), (None, lane));
-        fates[go.waiter] = Some(Fate::Went { at: now, late: go.late_after.is_some() });
+    if let Ok(index) = lanes.next(instant, lane) {
+        assert_eq!(fates[index], None);
+        fates[index] = Some(Fate::Went { at: now, late: is_late[index] });
     }
 }
 

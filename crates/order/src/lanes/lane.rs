@@ -64,17 +64,14 @@ impl Lane {
         needed
     }
 
-    /// Notes that this one is under way, and returns the newer one that it comes too late for.
-    pub(super) fn start(&mut self, at: &Spot) -> Option<Rank> {
-        self.waiting -= 1;
+    /// Notes that this one is under way.
+    pub(super) fn start(&mut self, at: &Spot) {
         self.running = Some(at.arrival());
-        let Spot::Ranked(rank) = at else { return None };
-        let late_after = self.newer_than(rank).cloned();
-        if late_after.is_none() {
+        let Spot::Ranked(rank) = at else { return };
+        if self.newer_than(rank).is_none() {
             self.newest = Some(rank.clone());
         }
         self.missing.take_if(|missing| rank >= &missing.0 || rank.is_copy_of(&missing.0));
-        late_after
     }
 
     /// Those behind this one are to wait for its retry.

@@ -62,7 +62,7 @@ pub struct Held {
 
 /// A message that arrives.
 #[derive(Debug)]
-pub struct Arrival<W> {
+pub struct Arrival {
     /// Which lane it is for.
     pub lane: u128,
     /// What orders it, or `None` if nothing does: then it is not held.
@@ -71,8 +71,6 @@ pub struct Arrival<W> {
     pub deadline: Instant,
     /// What it takes while it waits.
     pub bytes: usize,
-    /// Whom to tell that it may go.
-    pub waiter: W,
 }
 
 /// What orders a message.
@@ -89,10 +87,12 @@ pub struct Message {
 pub struct Arrived {
     /// Its place.
     pub place: Place,
+    /// Whether it may go at once. Else it waits.
+    pub goes: bool,
     /// The hold that others would have had to have for it to keep its place.
     pub needed: Duration,
-    /// Whether it comes too late for its place: a newer one was handled before.
-    pub is_late: bool,
+    /// The newer message that was handled before, if it comes too late for its place.
+    pub late_after: Option<Rank>,
 }
 
 /// A message's place in its lane.
@@ -107,15 +107,6 @@ pub struct Place {
 enum Spot {
     Unordered(u64),
     Ranked(Rank),
-}
-
-/// A message that may go now.
-#[derive(Debug)]
-pub struct Go<W> {
-    /// Whom to tell.
-    pub waiter: W,
-    /// The newer message of its lane that was handled before, if it comes too late.
-    pub late_after: Option<Rank>,
 }
 
 /// How a message's run ended.
@@ -172,59 +163,60 @@ impl<W> Lanes<W> {
         self.by_key.len()
     }
 
-    /// Takes a message in. [`next`](Self::next) tells who may go then.
+    /// Takes a message in. If it does not go at once, its waiter waits, and [`next`](Self::next)
+    /// tells who may go now.
     ///
     /// # Errors
-    /// Gives the waiter back if there is no room.
-    pub fn arrive(&mut self, now: Instant, arrival: Arrival<W>) -> Result<Arrived, (Full, W)> {
+    /// There is no room for it.
+    pub fn arrive(
+        &mut self,
+        now: Instant,
+        arrival: Arrival,
+        waiter: impl FnOnce() -> W,
+    ) -> Result<Arrived, Full> {
         self.forget(now);
-        let Arrival { lane: key, message, deadline, bytes, waiter } = arrival;
+        let Arrival { lane: key, message, deadline, bytes } = arrival;
         self.arrivals += 1;
-        let at = match message {
-            Some(Message { sent_at, id }) => {
-                Spot::Ranked(Rank { sent_at, id, arrival: self.arrivals })
-            }
-            None => Spot::Unordered(self.arrivals),
-        };
+        let at = Spot::new(message, self.arrivals);
         let lane = self.by_key.entry(key).or_insert_with(|| Lane::new(now));
-        let is_late = matches!(&at, Spot::Ranked(rank) if lane.newer_than(rank).is_some());
+        let late_after = at.rank().and_then(|rank| lane.newer_than(rank)).cloned();
         // Who comes too late for its place, or has none, gains nothing by waiting.
-        let deadline = if is_late || !at.is_ranked() { now } else { deadline };
-        // One that may go at once takes no room.
-        if deadline > now || !lane.is_idle() {
+        let is_held = deadline > now && at.rank().is_some() && late_after.is_none();
+        let goes = !is_held && lane.is_idle() && lane.blocked_until(now, &at).is_none();
+        if !goes {
             let limits = self.limits;
-            let full = if lane.waiting >= limits.per_lane {
-                Some(Full::Lane)
-            } else if self.waiting.len() >= limits.overall || self.bytes + bytes > limits.bytes {
-                Some(Full::Overall)
-            } else {
-                None
-            };
-            if let Some(full) = full {
+            let is_full = self.waiting.len() >= limits.overall || self.bytes + bytes > limits.bytes;
+            if is_full || lane.waiting >= limits.per_lane {
+                let is_crowded = lane.waiting >= limits.per_lane;
                 self.list_if_idle(now, key);
-                return Err((full, waiter));
+                return Err(if is_crowded { Full::Lane } else { Full::Overall });
             }
         }
-        let needed = match &at {
-            Spot::Ranked(rank) => lane.see(now, rank.sent_at),
-            Spot::Unordered(_) => Duration::ZERO,
-        };
-        lane.waiting += 1;
-        self.bytes += bytes;
-        self.deadlines.insert((key, Some(deadline), at.arrival()));
-        self.waiting.insert((key, at.clone()), Waiting { waiter, deadline, bytes });
-        Ok(Arrived { place: Place { lane: key, at }, needed, is_late })
+        let needed = at.rank().map_or(Duration::ZERO, |rank| lane.see(now, rank.sent_at));
+        if goes {
+            lane.start(&at);
+        } else {
+            let deadline = if is_held { deadline } else { now };
+            lane.waiting += 1;
+            self.bytes += bytes;
+            self.deadlines.insert((key, Some(deadline), at.arrival()));
+            let waiting = Waiting { waiter: waiter(), deadline, bytes };
+            self.waiting.insert((key, at.clone()), waiting);
+        }
+        Ok(Arrived { place: Place { lane: key, at }, goes, needed, late_after })
     }
 
-    /// Lets the next message of a lane go, if one may.
+    /// Lets the next message of a lane go, if one may: whom to tell.
     ///
     /// # Errors
     /// When to ask again; `None` if a change of the lane will be the occasion.
-    pub fn next(&mut self, now: Instant, lane: u128) -> Result<Go<W>, Option<Instant>> {
-        let at = self.due(now, lane)?;
-        let Some(waiting) = self.take(lane, &at) else { return Err(None) };
-        let late_after = self.by_key.get_mut(&lane).and_then(|lane| lane.start(&at));
-        Ok(Go { waiter: waiting.waiter, late_after })
+    pub fn next(&mut self, now: Instant, key: u128) -> Result<W, Option<Instant>> {
+        let at = self.due(now, key)?;
+        let waiting = self.take(key, &at).ok_or(None)?;
+        if let Some(lane) = self.by_key.get_mut(&key) {
+            lane.start(&at);
+        }
+        Ok(waiting.waiter)
     }
 
     /// Whom to tell of the message that stands first among those that wait.
@@ -241,7 +233,7 @@ impl<W> Lanes<W> {
             return;
         }
         lane.running = None;
-        if let (Ended::Failed, false, Spot::Ranked(rank)) = (ended, strict.is_zero(), &place.at) {
+        if let (Ended::Failed, false, Some(rank)) = (ended, strict.is_zero(), place.at.rank()) {
             lane.miss(rank.clone(), now + strict);
         }
         self.list_if_idle(now, place.lane);
@@ -250,9 +242,6 @@ impl<W> Lanes<W> {
     /// Gives up the place of a message that waits.
     pub fn leave(&mut self, now: Instant, place: &Place) {
         if self.take(place.lane, &place.at).is_some() {
-            if let Some(lane) = self.by_key.get_mut(&place.lane) {
-                lane.waiting -= 1;
-            }
             self.list_if_idle(now, place.lane);
         }
     }
@@ -278,6 +267,9 @@ impl<W> Lanes<W> {
         let waiting = self.waiting.remove(&(lane, at.clone()))?;
         self.deadlines.remove(&(lane, Some(waiting.deadline), at.arrival()));
         self.bytes -= waiting.bytes;
+        if let Some(lane) = self.by_key.get_mut(&lane) {
+            lane.waiting -= 1;
+        }
         Some(waiting)
     }
 
@@ -324,6 +316,13 @@ impl Place {
 // ===== impl Spot =====
 
 impl Spot {
+    fn new(message: Option<Message>, arrival: u64) -> Self {
+        match message {
+            Some(Message { sent_at, id }) => Self::Ranked(Rank { sent_at, id, arrival }),
+            None => Self::Unordered(arrival),
+        }
+    }
+
     fn arrival(&self) -> u64 {
         match self {
             Self::Unordered(arrival) => *arrival,
@@ -331,7 +330,10 @@ impl Spot {
         }
     }
 
-    fn is_ranked(&self) -> bool {
-        matches!(self, Self::Ranked(_))
+    fn rank(&self) -> Option<&Rank> {
+        match self {
+            Self::Unordered(_) => None,
+            Self::Ranked(rank) => Some(rank),
+        }
     }
 }
