@@ -1,4 +1,4 @@
-//! Order inside of dedup, as the presets of the platforms will have it.
+//! Order inside of dedup, as the presets of the platforms have it.
 
 use std::{
     convert::Infallible,
@@ -18,7 +18,7 @@ use tower_callback::{
     Callback,
     dedup::Outcome,
     order::{Hold, Position},
-    wulai::{WulaiLayer, WulaiOrderLayer},
+    wulai::{AnyCallback, WulaiLayer},
 };
 
 type Req = Request<Full<Bytes>>;
@@ -106,12 +106,8 @@ fn receiver() -> (
         noted.lock().expect("no panic").push((id, position));
         async { Ok::<_, Infallible>(Response::new(Full::from("success"))) }
     });
-    let order = WulaiOrderLayer::new().hold(Hold::fixed(HOLD));
-    (
-        WulaiLayer::for_contract(tower_callback::wulai::AnyCallback::new())
-            .layer(order.layer(handler)),
-        seen,
-    )
+    let layer = WulaiLayer::for_contract(AnyCallback::new());
+    (layer.order(|order| order.hold(Hold::fixed(HOLD))).layer(handler), seen)
 }
 
 fn send<S>(service: &S, id: &str) -> JoinHandle<Res>

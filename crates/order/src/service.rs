@@ -104,6 +104,10 @@ where
         Ok(received) => received,
         Err(refusal) => return Ok(refuse(contract, refusal)),
     };
+    // The same layer around a router and around a route of it would wait for itself.
+    if head.extensions.get::<Position>().is_some() {
+        return inner.oneshot(callback.into_request(head)).await;
+    }
     let envelope = callback.envelope();
     let is_synchronous = contract.exchange(&callback) == Exchange::RequestReply;
     let unordered = match (is_synchronous, &envelope.conversation) {

@@ -464,6 +464,18 @@ async fn calls_the_service_that_was_polled_ready() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_order_layer_passes_through_within_another() {
+    let layer = held(100);
+    let (mock, mut handler) = pair::<Req, Res>();
+    let service = layer.layer(layer.layer(mock));
+    let start = Instant::now();
+    let sent = service.oneshot(message(&message_text("anna", 1)));
+    let sent = tokio::spawn(async move { ended(sent).await.unwrap() });
+    ended(handler.next_request()).await.unwrap().1.send_response(reply(200));
+    assert_eq!((sent.await.unwrap().status().as_u16(), start.elapsed()), (200, MS * 100));
+}
+
+#[tokio::test(start_paused = true)]
 async fn services_of_one_layer_share_state() {
     let layer = held(0);
     let (mut one, mut other) = (Receiver::new(&layer), Receiver::new(&layer.clone()));

@@ -2,7 +2,7 @@ use std::fmt;
 
 use tower_callback_contract::{Contract, Receive, ReceiveLayer};
 use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle, MemoryStore};
-use tower_callback_order::OrderLayer;
+use tower_callback_order::{Gauges, OrderLayer};
 use tower_layer::Layer;
 
 use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute};
@@ -23,30 +23,36 @@ pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
 ///
 /// ```
 /// use tower::ServiceBuilder;
-/// use tower_callback_wulai::{WulaiLayer, WulaiOrderLayer};
+/// use tower_callback_wulai::{WulaiDedupLayer, WulaiOrderLayer};
 ///
-/// let layers = ServiceBuilder::new().layer(WulaiLayer::delivery()).layer(WulaiOrderLayer::new());
+/// let layers = ServiceBuilder::new().layer(WulaiDedupLayer::new()).layer(WulaiOrderLayer::new());
 /// # drop(layers);
 /// ```
 pub type WulaiOrderLayer = OrderLayer<AnyCallback>;
 
 /// [`Layer`] with all that one of Wulai's routes needs, in the right order: receives the callback
-/// within a size and a time, and runs the handler once per id.
+/// within a size and a time, runs the handler once per id, and the messages of a user in the order
+/// of their `msg_ts`. Questions and errors are not held for any order.
 ///
 /// ```
 /// use std::time::Duration;
+/// use tower_callback_order::Hold;
 /// use tower_callback_wulai::WulaiLayer;
 ///
 /// let two_days = Duration::from_secs(48 * 60 * 60);
 /// let layer = WulaiLayer::delivery()
 ///     .receive(|receive| receive.limit(256 * 1024))
-///     .dedup(|dedup| dedup.window(two_days).memory_budget(256 * 1024 * 1024));
+///     .dedup(|dedup| dedup.window(two_days).memory_budget(256 * 1024 * 1024))
+///     .order(|order| order.hold(Hold::adaptive(0.99)));
 /// # drop(layer);
 /// ```
+///
+/// `L` stands for what late messages are [diverted](OrderLayer::divert_late) to, if they are.
 #[must_use = "a layer does nothing until it wraps a service"]
-pub struct WulaiLayer<C> {
+pub struct WulaiLayer<C, L = ()> {
     receive: ReceiveLayer<C>,
     dedup: DedupLayer<C>,
+    order: OrderLayer<C, L>,
 }
 
 impl WulaiLayer<MessageDelivery> {
@@ -84,11 +90,12 @@ impl<C: Contract + Clone> WulaiLayer<C> {
     /// ```
     pub fn for_contract(contract: C) -> Self {
         let receive = ReceiveLayer::new(contract.clone());
-        Self { receive, dedup: DedupLayer::for_contract(contract) }
+        let dedup = DedupLayer::for_contract(contract.clone());
+        Self { receive, dedup, order: OrderLayer::for_contract(contract) }
     }
 }
 
-impl<C: Contract> WulaiLayer<C> {
+impl<C: Contract, L> WulaiLayer<C, L> {
     /// Changes how the callback is received.
     pub fn receive(mut self, change: impl FnOnce(ReceiveLayer<C>) -> ReceiveLayer<C>) -> Self {
         self.receive = change(self.receive);
@@ -101,10 +108,26 @@ impl<C: Contract> WulaiLayer<C> {
         self
     }
 
+    /// Changes how messages are put in order: how long they are held, and what becomes of those that
+    /// come too late.
+    pub fn order<L2>(
+        self,
+        change: impl FnOnce(OrderLayer<C, L>) -> OrderLayer<C, L2>,
+    ) -> WulaiLayer<C, L2> {
+        let Self { receive, dedup, order } = self;
+        WulaiLayer { receive, dedup, order: change(order) }
+    }
+
     /// Where finished ids are remembered, and how well that goes.
     #[must_use]
     pub fn store(&self) -> &MemoryStore {
         self.dedup.store()
+    }
+
+    /// How well the order is kept.
+    #[must_use]
+    pub fn gauges(&self) -> Gauges {
+        self.order.gauges()
     }
 
     /// The handle that ends this layer's work gracefully.
@@ -114,23 +137,30 @@ impl<C: Contract> WulaiLayer<C> {
     }
 }
 
-impl<S, C> Layer<S> for WulaiLayer<C> {
-    type Service = Receive<Dedup<S, C>, C>;
+impl<S, C, L> Layer<S> for WulaiLayer<C, L>
+where
+    OrderLayer<C, L>: Layer<S>,
+{
+    type Service = Receive<Dedup<<OrderLayer<C, L> as Layer<S>>::Service, C>, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.receive.layer(self.dedup.layer(inner))
+        self.receive.layer(self.dedup.layer(self.order.layer(inner)))
     }
 }
 
 // By hand: a derive would ask for `C: Clone`.
-impl<C> Clone for WulaiLayer<C> {
+impl<C, L: Clone> Clone for WulaiLayer<C, L> {
     fn clone(&self) -> Self {
-        Self { receive: self.receive.clone(), dedup: self.dedup.clone() }
+        let (receive, dedup) = (self.receive.clone(), self.dedup.clone());
+        Self { receive, dedup, order: self.order.clone() }
     }
 }
 
-impl<C: Contract> fmt::Debug for WulaiLayer<C> {
+impl<C: Contract, L> fmt::Debug for WulaiLayer<C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WulaiLayer").field("dedup", &self.dedup).finish_non_exhaustive()
+        f.debug_struct("WulaiLayer")
+            .field("dedup", &self.dedup)
+            .field("order", &self.order)
+            .finish_non_exhaustive()
     }
 }

@@ -10,6 +10,7 @@ use axum::{
 };
 use tower_callback::{
     Callback, Refusal,
+    order::{Hold, Position},
     wulai::{Delivery, ErrorCallback, ErrorReport, MessageDelivery, MessageRoute, WulaiLayer},
 };
 
@@ -32,11 +33,11 @@ pub(crate) struct Chat {
 }
 
 impl Chat {
-    pub(crate) fn new(trials: Trials) -> Self {
+    pub(crate) fn new(trials: Trials, hold: Hold) -> Self {
         Self {
             hub: Arc::new(Hub::new()),
             trials: Arc::new(trials),
-            delivery: WulaiLayer::delivery(),
+            delivery: WulaiLayer::delivery().order(|order| order.hold(hold)),
             route: WulaiLayer::route(),
             error: WulaiLayer::error(),
         }
@@ -74,11 +75,13 @@ pub(crate) fn app(chat: &Chat) -> Router {
 /// Message delivery 消息投递: shows what the bot says to its user.
 async fn deliver(
     State(hub): State<Arc<Hub>>,
+    Extension(position): Extension<Position>,
     Extension(callback): Extension<Callback>,
 ) -> Result<&'static str, Refusal> {
     let delivery = Delivery::try_from(&callback)?;
     let user = delivery.user_id.clone();
-    hub.deliver(&user, Message::delivered(delivery).into_json());
+    let is_late = matches!(position, Position::Late { .. });
+    hub.deliver(&user, Message::delivered(delivery, is_late).into_json());
     Ok("success")
 }
 

@@ -28,6 +28,7 @@ use std::{
 
 use clap::Parser;
 use tokio::{net::TcpListener, signal, sync::oneshot, time::timeout};
+use tower_callback::order::Hold;
 use tracing::{info, level_filters::LevelFilter, warn};
 use tracing_subscriber::EnvFilter;
 
@@ -47,6 +48,11 @@ struct Args {
     /// How long running callbacks may take to end after Ctrl-C. 退出前的等待时间
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     grace: Duration,
+
+    /// Holds each message that long, so that one sent before it can pass. Without this, no longer than
+    /// the traffic needs. 排序等待时间，默认自适应
+    #[arg(long, value_parser = humantime::parse_duration)]
+    hold: Option<Duration>,
 
     /// Makes every handler take that long, such as 2s or 250ms. 处理延时
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
@@ -72,7 +78,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .with_ansi(io::stderr().is_terminal())
         .init();
 
-    let chat = Chat::new(args.trials()?);
+    let chat = Chat::new(args.trials()?, args.hold.map_or_else(Hold::default, Hold::fixed));
     let listener = TcpListener::bind(&args.addr)
         .await
         .map_err(|error| format!("cannot listen on {}: {error}", args.addr))?;

@@ -17,6 +17,8 @@ const UNKNOWN: &str = "unknown";
 pub(crate) struct Message {
     kind: &'static str,
     sent_at: Option<u64>,
+    /// It came after one that was sent later.
+    is_late: bool,
     from: Option<String>,
     title: Option<String>,
     text: Option<String>,
@@ -27,10 +29,11 @@ pub(crate) struct Message {
 
 impl Message {
     /// A message that reached its user.
-    pub(crate) fn delivered(delivery: Delivery) -> Self {
+    pub(crate) fn delivered(delivery: Delivery, is_late: bool) -> Self {
         let sender = delivery.sender_info.unwrap_or_default();
         let mut message = Self {
             sent_at: Some(delivery.msg_ts.as_millis()),
+            is_late,
             from: sender.nickname.or(sender.real_name),
             choices: delivery.quick_reply,
             ..Self::of(delivery.msg_body)
@@ -192,6 +195,6 @@ mod tests {
             "msg_body": body, "quick_reply": vec!["谢谢"; 20],
         });
         let delivery: Delivery = serde_json::from_value(delivery).unwrap();
-        serde_json::from_str(&Message::delivered(delivery).into_json()).unwrap()
+        serde_json::from_str(&Message::delivered(delivery, false).into_json()).unwrap()
     }
 }

@@ -58,6 +58,36 @@ async fn one_message_in_two_spellings_appears_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn messages_in_disorder_appear_in_order_and_a_late_one_says_so() {
+    let app = App::start(&["--hold", "1s"]);
+    let (mut browser, _) = connect_async(format!("ws://{}/ws/anna", app.address)).await.unwrap();
+    let numbered = |number: u32| {
+        format!(
+            r#"{{"user_id":"anna","msg_id":"{number}","msg_ts":"170000000000{number}",
+            "msg_type":"TEXT","msg_body":{{"text":{{"content":"{number}"}}}}}}"#
+        )
+    };
+    let mut sent = JoinSet::new();
+    for number in [4, 2, 5, 3] {
+        let request = app.request("/callback/message", &numbered(number));
+        let client = app.client.clone();
+        sent.spawn(async move { client.request(request).await.unwrap().status() });
+    }
+    assert_eq!(sent.join_all().await, [StatusCode::OK; 4]);
+    assert_eq!(app.post("/callback/message", &numbered(1)).await.status, StatusCode::OK);
+    let mut shown = Vec::new();
+    while shown.len() < 5 {
+        let frame = timeout(PATIENCE, browser.next()).await.expect("a message").unwrap().unwrap();
+        if frame.is_text() {
+            let message: Value = serde_json::from_str(&frame.into_text().unwrap()).unwrap();
+            shown.push((message["text"].as_str().unwrap().to_owned(), message["is_late"] == true));
+        }
+    }
+    let expected = [("2", false), ("3", false), ("4", false), ("5", false), ("1", true)];
+    assert_eq!(shown, expected.map(|(text, is_late)| (text.to_owned(), is_late)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn two_hundred_copies_at_once_run_once_and_all_succeed() {
     let app = App::start(&["--delay", "500ms"]);
     let mut copies = JoinSet::new();

@@ -3,6 +3,7 @@ use axum::{
     http::{Request, StatusCode, header},
     response::Response,
 };
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -11,7 +12,7 @@ use crate::{effects::Effects, hub::Feed, welcome};
 
 #[tokio::test]
 async fn a_message_sent_twice_appears_once() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     let mut browser = browser(&chat);
     let message = delivery("1", &json!({"text": {"content": "<b>您好</b>"}}));
     for _ in 0..2 {
@@ -26,9 +27,33 @@ async fn a_message_sent_twice_appears_once() {
     assert_eq!(shown[0]["choices"], json!(["谢谢"]));
 }
 
+#[tokio::test(start_paused = true)]
+async fn messages_in_disorder_appear_in_order_within_the_hold() {
+    let chat = Chat::new(Trials::default(), Hold::fixed(Duration::from_millis(300)));
+    let mut browser = browser(&chat);
+    let sent = ["3", "1", "4", "2"].map(|id| send(&chat, "/callback/message", numbered(id)));
+    for (status, _) in join_all(sent).await {
+        assert_eq!(status, StatusCode::OK);
+    }
+    let shown: Vec<_> =
+        browser.now().into_iter().map(|it| (it["text"].clone(), it["is_late"].clone())).collect();
+    assert_eq!(shown, ["1", "2", "3", "4"].map(|text| (json!(text), json!(false))));
+}
+
+#[tokio::test]
+async fn a_message_that_comes_too_late_says_so() {
+    let chat = Chat::new(Trials::default(), Hold::none());
+    let mut browser = browser(&chat);
+    for id in ["2", "1", "3"] {
+        send(&chat, "/callback/message", numbered(id)).await;
+    }
+    let late: Vec<_> = browser.now().into_iter().map(|it| it["is_late"].clone()).collect();
+    assert_eq!(late, [false, true, false]);
+}
+
 #[tokio::test]
 async fn a_message_of_another_kind_is_no_failure() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     let mut browser = browser(&chat);
     for (id, kind) in ["custom", "event", "hologram"].into_iter().enumerate() {
         let message = delivery(&id.to_string(), &json!({ kind: {} }));
@@ -41,7 +66,7 @@ async fn a_message_of_another_kind_is_no_failure() {
 
 #[tokio::test]
 async fn an_answer_is_edited_and_nothing_of_it_is_lost() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     let answer = |is_send: bool, content: &str| {
         json!({
             "is_send": is_send, "score": 0.5, "unknown": {"a": [1]},
@@ -65,7 +90,7 @@ async fn an_answer_is_edited_and_nothing_of_it_is_lost() {
 
 #[tokio::test]
 async fn a_picture_without_words_is_no_empty_answer() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     let mut question: Value = serde_json::from_str(&welcome::route()).unwrap();
     question["suggested_response"][0]["response"] =
         json!([{"msg_body": {"image": {"resource_url": "https://example.com/it"}}}]);
@@ -76,7 +101,7 @@ async fn a_picture_without_words_is_no_empty_answer() {
 
 #[tokio::test]
 async fn a_message_that_was_not_sent_is_reported_to_its_user() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     let mut browser = browser(&chat);
     let report = json!({"userId": "anna", "error_msg": "45015", "source_msg_id": "17"});
     let (status, body) = send(&chat, "/callback/error", report).await;
@@ -86,7 +111,7 @@ async fn a_message_that_was_not_sent_is_reported_to_its_user() {
 
 #[tokio::test]
 async fn what_is_not_json_or_does_not_fit_is_refused() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     for path in ["/callback/message", "/webhook/route", "/callback/error"] {
         for body in ["{", "", "[]", "\u{feff}{}"] {
             let (status, _) = send(&chat, path, body).await;
@@ -100,7 +125,7 @@ async fn what_is_not_json_or_does_not_fit_is_refused() {
 
 #[tokio::test]
 async fn a_callback_is_posted() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     for path in ["/callback/message", "/webhook/route", "/callback/error"] {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = app(&chat).oneshot(request).await.unwrap();
@@ -110,7 +135,8 @@ async fn a_callback_is_posted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_hang_up_does_not_cut_a_slow_handler_and_copies_wait_for_it() {
-    let chat = Chat::new(Trials { delay: Duration::from_secs(2), ..Trials::default() });
+    let chat =
+        Chat::new(Trials { delay: Duration::from_secs(2), ..Trials::default() }, Hold::default());
     let mut browser = browser(&chat);
     let copy = || send(&chat, "/callback/message", text("1"));
     let hung_up = tokio::time::timeout(Duration::from_secs(1), copy()).await;
@@ -124,11 +150,14 @@ async fn a_hang_up_does_not_cut_a_slow_handler_and_copies_wait_for_it() {
 #[tokio::test]
 async fn every_nth_run_fails_and_the_next_copy_makes_up_for_it() {
     let path = std::env::temp_dir().join(format!("wulai-chat-app-{}.jsonl", std::process::id()));
-    let chat = Chat::new(Trials {
-        fail_every: std::num::NonZeroU64::new(2),
-        effects: Some(Effects::open(&path).unwrap()),
-        ..Trials::default()
-    });
+    let chat = Chat::new(
+        Trials {
+            fail_every: std::num::NonZeroU64::new(2),
+            effects: Some(Effects::open(&path).unwrap()),
+            ..Trials::default()
+        },
+        Hold::default(),
+    );
     let mut browser = browser(&chat);
     let mut statuses = Vec::new();
     for id in ["1", "2", "2", "2"] {
@@ -148,7 +177,8 @@ async fn every_nth_run_fails_and_the_next_copy_makes_up_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn draining_refuses_what_is_new_and_counts_what_does_not_end() {
-    let chat = Chat::new(Trials { delay: Duration::from_secs(60), ..Trials::default() });
+    let chat =
+        Chat::new(Trials { delay: Duration::from_secs(60), ..Trials::default() }, Hold::default());
     let slow = send(&chat, "/callback/message", text("1"));
     let drain = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -166,7 +196,7 @@ async fn draining_refuses_what_is_new_and_counts_what_does_not_end() {
 
 #[tokio::test]
 async fn the_welcome_can_be_tried_out() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     let mut browser = browser(&chat);
     let delivered = send(&chat, "/callback/message", welcome::delivery()).await;
     let routed = send(&chat, "/webhook/route", welcome::route()).await;
@@ -179,7 +209,7 @@ async fn the_welcome_can_be_tried_out() {
 
 #[tokio::test]
 async fn the_page_runs_no_script_but_its_own() {
-    let chat = Chat::new(Trials::default());
+    let chat = Chat::new(Trials::default(), Hold::default());
     for path in ["/", "/chat.js", "/chat.css"] {
         let request = Request::get(path).body(Body::empty()).unwrap();
         let response = app(&chat).oneshot(request).await.unwrap();
@@ -196,6 +226,13 @@ async fn the_page_runs_no_script_but_its_own() {
 
 fn browser(chat: &Chat) -> Feed {
     chat.hub.follow("anna").unwrap()
+}
+
+/// Sent at so many milliseconds.
+fn numbered(id: &str) -> Value {
+    let mut message = text(id);
+    message["msg_ts"] = json!(format!("170000000000{id}"));
+    message
 }
 
 fn text(id: &str) -> Value {

@@ -108,6 +108,7 @@ function render(message) {
   link(part(".link"), message);
   choices(part(".choices"), message.choices ?? []);
   time(part("time"), message.sent_at);
+  if (message.is_late) part(".marks").textContent = "late 迟到";
   return item;
 }
 
