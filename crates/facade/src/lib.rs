@@ -1,7 +1,7 @@
 //! Tower layers for apps that receive chat-platform callbacks.
 //!
-//! Platforms send every callback at least once, and hang up when the answer is slow. A layer
-//! around the handler you already have makes it run once:
+//! Platforms send every callback at least once and in no order, and hang up when the answer is slow.
+//! A layer around the handler you already have makes it run once, and in order:
 //!
 //! ```
 //! # #[cfg(all(feature = "wulai", feature = "axum"))]
@@ -51,7 +51,7 @@
 //! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
 //! * [`order`]: the layer that handles messages in the order they were sent. It stands inside of
-//!   dedup, and is not part of the presets yet.
+//!   dedup.
 //! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own; then
 //!   [`DedupLayer::for_contract`](dedup::DedupLayer::for_contract) is its layer.
 //! * [`contract`]: what one needs besides to write a layer.
@@ -59,9 +59,9 @@
 //! # Where the layers go
 //!
 //! ```text
-//! request ──▶ receive ──▶ dedup ──▶ your handler
-//!             cap, deadline,        once per id; a hang-up cannot cut it
-//!             one parse
+//! request ──▶ receive ──▶ dedup ──▶ order ──▶ your handler
+//!             cap, deadline,        │         one at a time in each conversation
+//!             one parse             once per id; a hang-up cannot cut it
 //! ```
 //!
 //! Layers of authentication and limits of rate go outside, so that a forger cannot use up ids.
@@ -69,7 +69,7 @@
 //!
 //! # What happens when …
 //!
-//! The [`dedup`] docs say it for every case, the [`wulai`] docs for what is the platform's own.
+//! The [`dedup`] and [`order`] docs say it for every case, the [`wulai`] docs for what is the platform's own.
 //!
 //! # Features
 //!

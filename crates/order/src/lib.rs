@@ -52,16 +52,47 @@
 //! | | |
 //! |---|---|
 //! | a message comes while one that was sent after it is held | it goes first, and nobody is held longer for it |
-//! | one that was sent after it was handled already | it is handled at once, as [`Position::Late`]; or [refused](OnLate) |
+//! | one that was sent after it was handled already | it is handled at once, as [`Position::Late`]; or [refused](OnLate), or [diverted](OrderLayer::divert_late) |
 //! | it has no time, or one that cannot be read | it is handled at once, as [`Position::Unordered`], one at a time |
-//! | it has no conversation, or its platform waits for the reply | it is handled at once |
+//! | it has no conversation | it is handled at once |
+//! | its platform waits for the reply | it is handled at once; or [one at a time](OrderLayer::queue_synchronous) |
+//! | the hold would take more than half of the platform's patience | it is held for less, as [`Position::Hurried`] |
 //! | its time is in the future | it counts as sent now |
 //! | too many wait in its conversation, or in all | 503 |
 //! | its turn does not come within the contract's patience | 503 |
 //! | one fails | the next goes; or [waits for its retry](OrderLayer::strict), up to a limit |
 //! | a client that waits hangs up | without dedup outside, its place is free at once |
 //! | a conversation is idle | its state is forgotten after the [memory](OrderLayer::memory) |
+//! | an order layer stands outside of this one | it passes through: the outer one has decided |
 //! | a request is no POST | it passes through untouched |
+//!
+//! # How well it keeps the order, and for what delay
+//!
+//! Seeded traffic through the layer in virtual time, in conversations of five messages, 320 ms on
+//! average apart; storms are one minute out of ten (`cargo bench -p tower-callback-order --bench
+//! quality`). The default hold, against the shortest fixed hold that leaves as few late:
+//!
+//! | traffic | late | mean delay | the fixed hold: late, mean delay |
+//! |---|---|---|---|
+//! | in order | 0 % | 0 ms | |
+//! | jitter, log-normal around 20 ms | 0.099 % | 22 ms | |
+//! | the same, and 1 % sent again after 1 s, 0.3 % after 5 s | 0.356 %, of which 0.257 % no hold up to 1 s would help | 923 ms | |
+//! | storms of delays around 150 ms, 100 messages a second | 0.114 %, of which 0.088 % … | 90 ms | 0.113 %, 847 ms |
+//! | the same, 20 messages a second | 0.179 %, of which 0.113 % … | 138 ms | 0.178 %, 737 ms |
+//!
+//! # What it costs
+//!
+//! `cargo bench -p tower-callback-order --bench overhead` and `--bench scale`, on 2 shared cores:
+//!
+//! | | |
+//! |---|---|
+//! | a message that is not held, once it has been received | 0.9 µs |
+//! | a request that is no POST | 0.06 µs |
+//! | a message that is held, besides the request that waits anyway | 1.9 KB: 0.3 KB its place, 0.5 KB its conversation, the rest the future that waits |
+//! | taking in and releasing one of 1 000 · 10 000 · 100 000 held in one conversation | 4.0 · 4.1 · 4.5 µs |
+//! | … each in a conversation of its own | 4.4 · 5.1 · 8.7 µs |
+//! | an idle conversation, until it is forgotten | 0.5 KB; of 65 536 at most |
+//! | p99 of others' calls while one conversation floods | unchanged |
 
 mod estimate;
 mod hold;
