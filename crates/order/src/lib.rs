@@ -57,7 +57,7 @@
 //! | it has no conversation | it is handled at once |
 //! | its platform waits for the reply | it is handled at once; or [one at a time](OrderLayer::queue_synchronous) |
 //! | the hold would take more than half of the platform's patience | it is held for less, as [`Position::Hurried`] |
-//! | its time is in the future | it counts as sent now |
+//! | its time is more than a minute in the future | it counts as sent now |
 //! | too many wait in its conversation, or in all | 503 |
 //! | its turn does not come within the contract's patience | 503 |
 //! | one fails | the next goes; or [waits for its retry](OrderLayer::strict), up to a limit |

@@ -169,8 +169,9 @@ fn clamp(sent_at: Timestamp, clock: u64) -> Timestamp {
     if is_ahead { Timestamp::from_millis(clock).unwrap_or(sent_at) } else { sent_at }
 }
 
-/// How far the platform's clock may be ahead of ours.
-const TOLERANCE_MILLIS: u64 = 1_000;
+/// How far the platform's clock may be ahead of ours. Beyond that, order is lost; within it, one
+/// message with a wrong time makes others of its conversation late for as long.
+const TOLERANCE_MILLIS: u64 = 60_000;
 
 /// What is older is not a message that travelled, but one that is sent again.
 const OLDEST_TYPICAL: Duration = Duration::from_secs(60);

@@ -19,7 +19,7 @@ use crate::{
     message::Message,
     page,
     route::route,
-    trials::{Trials, trial},
+    trials::{self, Trials, trial},
     ws,
 };
 
@@ -69,6 +69,7 @@ pub(crate) fn app(chat: &Chat) -> Router {
         .route("/callback/error", on_error)
         .route("/ws/{user_id}", get(ws::open))
         .merge(page::routes())
+        .merge(trials::routes(&chat.trials))
         .with_state(Arc::clone(&chat.hub))
 }
 

@@ -1,9 +1,9 @@
 //! The file of `--effects`: one line of JSON per handler run.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Write},
-    path::Path,
+    path::{Path, PathBuf},
     thread,
 };
 
@@ -26,6 +26,8 @@ pub(crate) struct Effect<'a> {
     pub(crate) start: u128,
     pub(crate) end: u128,
     pub(crate) outcome: Outcome,
+    /// It came after one of its conversation that was sent later, and the handler knew.
+    pub(crate) late: bool,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -49,6 +51,7 @@ impl Outcome {
 /// The file, written by a thread of its own.
 pub(crate) struct Effects {
     lines: mpsc::Sender<Line>,
+    path: PathBuf,
 }
 
 #[derive(Debug)]
@@ -69,7 +72,13 @@ impl Effects {
                 error!(%error, "the effects file fails: so do all handlers from now on");
             }
         })?;
-        Ok(Self { lines })
+        Ok(Self { lines, path: path.into() })
+    }
+
+    /// All lines so far.
+    pub(crate) async fn read(&self) -> io::Result<Vec<u8>> {
+        let path = self.path.clone();
+        tokio::task::spawn_blocking(move || fs::read(path)).await?
     }
 
     /// Returns when the line has reached the operating system: from there on it outlives us.
@@ -113,14 +122,15 @@ mod tests {
             start: 1,
             end: 2,
             outcome: Outcome::Ok,
+            late: false,
         };
         effects.record(&effect).await.unwrap();
-        let written = std::fs::read_to_string(&path).unwrap();
+        let written = String::from_utf8(effects.read().await.unwrap()).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(
             written,
             "{\"callback\":\"wulai.delivery\",\"id\":\"1\",\"conversation\":\"anna\",\
-             \"sent_at\":null,\"start\":1,\"end\":2,\"outcome\":\"ok\"}\n"
+             \"sent_at\":null,\"start\":1,\"end\":2,\"outcome\":\"ok\",\"late\":false}\n"
         );
     }
 }

@@ -65,6 +65,11 @@ struct Args {
     /// Appends a line of JSON to this file for every handler run. 处理记录文件
     #[arg(long, value_name = "FILE")]
     effects: Option<PathBuf>,
+
+    /// For `callback-sim`: obeys messages such as `#sim slow 2s` and `#sim fail once`, and shows the
+    /// file of --effects at /effects. 供 callback-sim 使用
+    #[arg(long, requires = "effects")]
+    sim: bool,
 }
 
 #[tokio::main]
@@ -136,6 +141,7 @@ impl Args {
             delay: self.delay,
             fail_every: self.fail_every,
             effects: self.effects.as_ref().map(open).transpose()?,
+            obeys: self.sim,
             ..Trials::default()
         })
     }

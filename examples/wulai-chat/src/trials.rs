@@ -11,24 +11,27 @@ use std::{
 };
 
 use axum::{
-    Extension,
+    Extension, Router,
     extract::{Request, State},
     http::StatusCode,
     middleware::Next,
     response::{IntoResponse, Response},
+    routing::get,
 };
 use tokio::time::{Instant, sleep};
-use tower_callback::{Callback, Id, Timestamp, dedup::Attempt};
+use tower_callback::{Callback, Id, Timestamp, dedup::Attempt, order::Position};
 use tracing::{debug, field, info};
 
 use crate::effects::{Effect, Effects, NotWritten, Outcome};
 
-/// Set from `--delay`, `--fail-every` and `--effects`.
+/// Set from `--delay`, `--fail-every`, `--effects` and `--sim`.
 #[derive(Default)]
 pub(crate) struct Trials {
     pub(crate) delay: Duration,
     pub(crate) fail_every: Option<NonZeroU64>,
     pub(crate) effects: Option<Effects>,
+    /// Whether messages may say what their handler is to do: `#sim slow 2s`, `#sim fail once`.
+    pub(crate) obeys: bool,
     pub(crate) runs: AtomicU64,
 }
 
@@ -41,12 +44,16 @@ pub(crate) async fn trial(
 ) -> Response {
     let number = trials.runs.fetch_add(1, Ordering::Relaxed) + 1;
     let attempt = request.extensions().get::<Attempt>().map(|it| it.number);
+    let is_late = matches!(request.extensions().get(), Some(Position::Late { .. }));
+    let order = if trials.obeys { Instruction::of(&callback) } else { Instruction::None };
     debug!(run = number, attempt, "running");
     let (start, started) = (since_epoch(), Instant::now());
-    if !trials.delay.is_zero() {
-        sleep(trials.delay).await;
+    let delay = if let Instruction::Slow(delay) = order { delay } else { trials.delay };
+    if !delay.is_zero() {
+        sleep(delay).await;
     }
-    let response = if trials.is_to_fail(number) {
+    let fails = order == Instruction::FailOnce && attempt == Some(1);
+    let response = if fails || trials.is_to_fail(number) {
         StatusCode::INTERNAL_SERVER_ERROR.into_response()
     } else {
         next.run(request).await
@@ -55,10 +62,22 @@ pub(crate) async fn trial(
     let outcome = Outcome::of(response.status());
     let id = callback.envelope().id.as_ref().map(field::debug);
     info!(run = number, id, attempt, ?outcome, "handled");
-    match trials.record(&callback, run, outcome).await {
+    match trials.record(&callback, run, outcome, is_late).await {
         Ok(()) => response,
         Err(NotWritten) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
+}
+
+/// What `callback-sim` asks for, if it is to.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(trials: &Arc<Trials>) -> Router<S> {
+    let trials = Arc::clone(trials);
+    let read = get(async move || match &trials.effects {
+        Some(effects) if trials.obeys => {
+            effects.read().await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
+        }
+        _ => Err(StatusCode::NOT_FOUND),
+    });
+    Router::new().route("/effects", read)
 }
 
 impl Trials {
@@ -71,6 +90,7 @@ impl Trials {
         callback: &Callback,
         run: Range<Duration>,
         outcome: Outcome,
+        late: bool,
     ) -> Result<(), NotWritten> {
         let Some(effects) = &self.effects else {
             return Ok(());
@@ -84,8 +104,34 @@ impl Trials {
             start: run.start.as_millis(),
             end: run.end.as_millis(),
             outcome,
+            late,
         };
         effects.record(&effect).await
+    }
+}
+
+/// What a message tells its handler to do, for `callback-sim check`.
+#[derive(Debug, PartialEq)]
+enum Instruction {
+    None,
+    Slow(Duration),
+    FailOnce,
+}
+
+/// Nobody is to hold a handler for ever.
+const SLOWEST: Duration = Duration::from_secs(10);
+
+impl Instruction {
+    fn of(callback: &Callback) -> Self {
+        let text = callback.json().ok().and_then(|body| body.pointer("/msg_body/text/content"));
+        match text.and_then(|text| text.as_str()?.strip_prefix("#sim ")) {
+            Some("fail once") => Self::FailOnce,
+            Some(text) => match text.strip_prefix("slow ").map(humantime::parse_duration) {
+                Some(Ok(delay)) => Self::Slow(delay.min(SLOWEST)),
+                _ => Self::None,
+            },
+            None => Self::None,
+        }
     }
 }
 

@@ -1,0 +1,125 @@
+//! A chat platform on your desk, with its worst habits. 在你桌上的聊天平台，带着它最坏的习惯。
+
+mod check;
+mod storm;
+mod target;
+
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+use clap::{Args, Parser, Subcommand};
+use http_body_util::BodyExt;
+use tower::ServiceExt;
+use tower_callback_sim::{Body, Event, Platform, platform};
+
+use crate::target::Target;
+
+/// A chat platform on your desk, with its worst habits. 模拟聊天平台的各种坏习惯，检验你的回调接收端。
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Plays conversations of many users: copies, disorder, hang-ups, repetitions. 风暴测试
+    Storm(storm::Options),
+    /// Runs the named cases that every receiver should stand. 合规检查
+    Check(check::Options),
+    /// Sends one callback and prints the reply. 发送一条回调
+    Trigger {
+        #[command(flatten)]
+        callback: Callback,
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Prints the payload of one callback. 打印一条回调的内容
+    Payload {
+        #[command(flatten)]
+        callback: Callback,
+    },
+}
+
+/// One callback.
+#[derive(Debug, Args)]
+struct Callback {
+    /// The platform, such as wulai. 平台
+    platform: String,
+    /// The kind of callback, such as delivery. 回调种类
+    kind: String,
+    /// What is said. 内容
+    #[arg(long, default_value = "您好")]
+    text: String,
+    /// To whom. 用户
+    #[arg(long, default_value = "anna")]
+    user: String,
+    /// Its id, a number; a new one unless given. 消息 ID
+    #[arg(long)]
+    id: Option<u64>,
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Storm(options) => storm::run(options).await,
+        Command::Check(options) => check::run(options).await,
+        Command::Trigger { callback, target } => trigger(&callback, &target).await,
+        Command::Payload { callback } => payload(&callback),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("callback-sim: {failure}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn trigger(callback: &Callback, target: &Target) -> Result<bool, Failure> {
+    let platform = find(&callback.platform, &callback.kind)?;
+    let request = platform.request(&callback.event(), Body::from);
+    let reply = tokio::time::timeout(target.patience(), target.service()?.oneshot(request)).await;
+    let (head, body) = reply.map_err(|_| "no reply in time")??.into_parts();
+    let body = body.collect().await?.to_bytes();
+    println!("{}\n{:?}\n{}", head.status, head.headers, String::from_utf8_lossy(&body));
+    let reply = http::Response::from_parts(head, body);
+    println!("the platform: {:?}", platform.action(&reply));
+    if let Some(breach) = platform.breach(&reply) {
+        println!("but {breach}");
+    }
+    Ok(platform.breach(&reply).is_none())
+}
+
+fn payload(callback: &Callback) -> Result<bool, Failure> {
+    let payload = find(&callback.platform, &callback.kind)?.payload(&callback.event());
+    println!("{payload:#}");
+    Ok(true)
+}
+
+fn find(platform: &str, kind: &str) -> Result<Platform, Failure> {
+    let (name, all) = (format!("{platform} {kind}"), platform::all());
+    let names: Vec<_> = all.iter().map(|platform| platform.name).collect();
+    let unknown = format!("no `{name}`: there are {}", names.join(", "));
+    all.into_iter().find(|platform| platform.name == name).ok_or_else(|| unknown.into())
+}
+
+impl Callback {
+    fn event(&self) -> Event {
+        let now = now_millis();
+        let number = self.id.unwrap_or(now);
+        Event { number, user: self.user.clone(), sent_at: now, text: self.text.clone() }
+    }
+}
+
+fn now_millis() -> u64 {
+    let now: Duration =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    now.as_millis().try_into().unwrap_or(u64::MAX)
+}

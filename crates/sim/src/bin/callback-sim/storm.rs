@@ -1,0 +1,109 @@
+use std::{io::IsTerminal, time::Duration};
+
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use tower_callback_sim::{Disorder, Storm};
+
+use crate::{Failure, find, target::Target};
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// The platform, such as wulai. 平台
+    platform: String,
+    /// The kind of callback, such as delivery. 回调种类
+    kind: String,
+    #[command(flatten)]
+    target: Target,
+    /// How many messages. 消息数
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    messages: u64,
+    /// To how many users. 用户数
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    users: u32,
+    /// How many messages a second. 每秒消息数
+    #[arg(long, default_value_t = 200.0, value_parser = rate)]
+    rate: f64,
+    /// The share of messages of which a copy is sent. 重复比例
+    #[arg(long, default_value_t = 0.3, value_parser = share)]
+    duplicates: f64,
+    /// The share of messages whose body comes in two halves. 慢请求体比例
+    #[arg(long, default_value_t = 0.0, value_parser = share)]
+    slow: f64,
+    /// How far messages overtake each other. 乱序程度
+    #[arg(long, value_enum, default_value = "jitter")]
+    disorder: Spread,
+    /// How long the platform waits before each repetition; after the last it gives up. 重试间隔
+    #[arg(long, value_delimiter = ',', default_value = "1s,2s,5s,10s,30s", value_parser = humantime::parse_duration)]
+    retry: Vec<Duration>,
+    /// How many requests are under way at once. 并发数
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..))]
+    at_once: u16,
+    /// One seed is one storm. 随机种子
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Prints the report as JSON, with the ids of what was lost, handled twice or out of order.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Spread {
+    /// They arrive in order.
+    None,
+    /// They travel 20 ms, some half, some three times as long.
+    Jitter,
+    /// The same, and one in a hundred a second longer, one in three hundred five.
+    HeavyTail,
+}
+
+/// Whether the storm left no damage.
+pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
+    let platform = find(&options.platform, &options.kind)?;
+    let service = options.target.service()?;
+    let before = options.target.effects().await?.map_or(0, |effects| effects.len());
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(options.messages)
+    } else {
+        ProgressBar::hidden()
+    };
+    let style = "{wide_bar} {pos}/{len} messages, {elapsed} of about {duration}";
+    bar.set_style(ProgressStyle::with_template(style)?);
+    let (timeout, ended) = (options.target.timeout.unwrap_or(platform.timeout()), bar.clone());
+    let storm = Storm::new(platform)
+        .messages(options.messages)
+        .users(options.users)
+        .rate(options.rate)
+        .duplicates(options.duplicates)
+        .slow_bodies(options.slow)
+        .disorder(match options.disorder {
+            Spread::None => Disorder::None,
+            Spread::Jitter => Disorder::Jitter,
+            Spread::HeavyTail => Disorder::HeavyTail,
+        })
+        .timeout(timeout)
+        .retries(options.retry)
+        .at_once(options.at_once.into())
+        .seed(options.seed)
+        .on_end(move || ended.inc(1));
+    let mut report = storm.run(service).await;
+    bar.finish_and_clear();
+    if let Some(effects) = options.target.effects().await? {
+        report = report.with_effects(effects.get(before..).unwrap_or(&effects), &[]);
+    }
+    if options.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        println!("{report}");
+    }
+    Ok(report.is_clean())
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().map_err(|_| "a number from 0 to 1".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a number from 0 to 1".to_owned()) }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    let rate: f64 = text.parse().map_err(|_| "a number above 0".to_owned())?;
+    if rate > 0.0 && rate <= 100_000.0 { Ok(rate) } else { Err("above 0, up to 100000".to_owned()) }
+}

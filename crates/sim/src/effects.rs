@@ -1,0 +1,194 @@
+//! What the handlers of the app under test really did.
+
+use std::collections::{HashMap, HashSet};
+
+use serde::{Deserialize, Serialize};
+
+/// One handler run, as the app under test reports it: a line of JSON. Fields that are not listed
+/// here are ignored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The id of the callback.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The conversation it belongs to.
+    #[serde(default)]
+    pub conversation: Option<String>,
+    /// When it was sent, in milliseconds since the Unix epoch.
+    #[serde(default)]
+    pub sent_at: Option<u64>,
+    /// When the handler started, in milliseconds since the Unix epoch.
+    pub start: u64,
+    /// When it ended.
+    pub end: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Whether the handler knew that the message came too late for its place.
+    #[serde(default)]
+    pub late: bool,
+}
+
+/// How a handler's run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It did what it is for.
+    Ok,
+    /// It refused the callback and did nothing.
+    Refused,
+    /// It failed.
+    Failed,
+}
+
+/// What became of the callbacks in the app under test.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Effects {
+    /// Runs that did what they are for.
+    pub handled: u64,
+    /// Runs that failed.
+    pub failed: u64,
+    /// Callbacks whose accept the platform heard, and that were not handled.
+    pub lost: Vec<String>,
+    /// Callbacks that were handled again, although they had been handled.
+    pub twice: Vec<String>,
+    /// The same, but the app died or was restarted between the two: it cannot know, unless the
+    /// record of what it handled outlives it.
+    pub twice_across_restarts: Vec<String>,
+    /// Callbacks handled after one of their conversation that was sent later, and not known to be
+    /// late.
+    pub out_of_order: Vec<String>,
+    /// Callbacks handled after one that was sent later, and known to be late.
+    pub late: Vec<String>,
+    /// Callbacks that were handled, and whose accept the platform never heard.
+    pub unheard: u64,
+}
+
+/// What the platform knows of a callback.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) id: String,
+    pub(crate) is_accepted: bool,
+}
+
+/// Reads the lines of an effects file.
+///
+/// # Errors
+/// The first line that is none, by its number.
+pub fn parse(lines: &str) -> Result<Vec<Effect>, String> {
+    let parse = |(number, line)| {
+        serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))
+    };
+    lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(parse).collect()
+}
+
+impl Effects {
+    /// Holds what was sent against what was done. `restarts` are the times in milliseconds since
+    /// the Unix epoch at which the app was started again.
+    pub(crate) fn of(sent: &[Sent], effects: &[Effect], restarts: &[u64]) -> Self {
+        let mut all = Self::default();
+        let known: HashSet<&str> = sent.iter().map(|sent| &*sent.id).collect();
+        let mut ours: Vec<&Effect> = effects
+            .iter()
+            .filter(|effect| effect.id.as_deref().is_some_and(|id| known.contains(id)))
+            .collect();
+        // Lines are written when runs end.
+        ours.sort_by_key(|effect| effect.start);
+        let mut handled: HashMap<&str, u64> = HashMap::new();
+        let mut newest: HashMap<&str, u64> = HashMap::new();
+        for effect in ours {
+            let Some(id) = effect.id.as_deref() else { continue };
+            match effect.outcome {
+                Outcome::Ok => {}
+                Outcome::Failed => {
+                    all.failed += 1;
+                    continue;
+                }
+                Outcome::Refused => continue,
+            }
+            all.handled += 1;
+            if let Some(before) = handled.insert(id, effect.end) {
+                let is_restarted = restarts.iter().any(|at| (before..=effect.start).contains(at));
+                let list =
+                    if is_restarted { &mut all.twice_across_restarts } else { &mut all.twice };
+                list.push(id.to_owned());
+                continue;
+            }
+            let (Some(conversation), Some(sent_at)) = (&effect.conversation, effect.sent_at) else {
+                continue;
+            };
+            let newest = newest.entry(conversation).or_default();
+            if *newest > sent_at {
+                let list = if effect.late { &mut all.late } else { &mut all.out_of_order };
+                list.push(id.to_owned());
+            }
+            *newest = sent_at.max(*newest);
+        }
+        for sent in sent {
+            match (sent.is_accepted, handled.contains_key(&*sent.id)) {
+                (true, false) => all.lost.push(sent.id.clone()),
+                (false, true) => all.unheard += 1,
+                _ => {}
+            }
+        }
+        all
+    }
+
+    /// Whether nothing was lost, nothing was handled twice, and what was out of order was known.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.lost.is_empty() && self.twice.is_empty() && self.out_of_order.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_done_is_held_against_what_was_sent() {
+        let sent = ["1", "2", "3", "4", "5", "6"]
+            .map(|id| Sent { id: id.to_owned(), is_accepted: id != "5" });
+        let run = |id: &str, sent_at, start, outcome, late| Effect {
+            id: Some(id.to_owned()),
+            conversation: Some("anna".to_owned()),
+            sent_at: Some(sent_at),
+            start,
+            end: start + 5,
+            outcome,
+            late,
+        };
+        let effects = [
+            run("2", 2, 20, Outcome::Ok, false),
+            run("1", 1, 10, Outcome::Failed, false),
+            run("1", 1, 30, Outcome::Ok, false),
+            run("3", 3, 40, Outcome::Ok, false),
+            run("3", 3, 50, Outcome::Ok, false),
+            run("3", 3, 150, Outcome::Ok, false),
+            run("5", 2, 60, Outcome::Ok, true),
+            run("6", 6, 70, Outcome::Refused, false),
+            run("7", 7, 80, Outcome::Ok, false),
+        ];
+        let all = Effects::of(&sent, &effects, &[100]);
+        let ids = |ids: &[&str]| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>();
+        let expected = Effects {
+            handled: 6,
+            failed: 1,
+            lost: ids(&["4", "6"]),
+            twice: ids(&["3"]),
+            twice_across_restarts: ids(&["3"]),
+            out_of_order: ids(&["1"]),
+            late: ids(&["5"]),
+            unheard: 1,
+        };
+        assert_eq!(all, expected);
+        assert!(!all.is_clean());
+    }
+
+    #[test]
+    fn lines_are_read_and_the_first_bad_one_is_named() {
+        let line = r#"{"id":"1","start":1,"end":2,"outcome":"ok","more":[]}"#;
+        let effects = parse(&format!("{line}\n\n{line}\n")).unwrap();
+        assert_eq!((effects.len(), effects[0].late), (2, false));
+        assert!(parse(&format!("{line}\nx")).unwrap_err().starts_with("line 2: "));
+    }
+}

@@ -1,0 +1,53 @@
+//! A chat platform on your desk, with its worst habits.
+//!
+//! [`Storm`] plays conversations of many users to a callback receiver: messages that overtake each
+//! other, copies, slow bodies, hang-ups, and repetitions of what was not accepted. [`Report`] says
+//! what came of it, and, if the app under test tells what its handlers did, what was lost, handled
+//! twice or out of order.
+//!
+//! In a test it drives any tower service, without sockets and in virtual time:
+//!
+//! ```
+//! use http::{Request, Response};
+//! use tower::{Layer, service_fn};
+//! use tower_callback_sim::{Body, Storm, platform};
+//! use tower_callback_wulai::WulaiLayer;
+//!
+//! # #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! # async fn main() {
+//! let handler = service_fn(async |_: Request<Body>| {
+//!     Ok::<_, std::convert::Infallible>(Response::new(Body::from("success")))
+//! });
+//! let receiver = WulaiLayer::delivery().layer(handler);
+//! let report = Storm::new(platform::wulai::delivery()).messages(100).run(receiver).await;
+//! assert!(report.is_clean(), "{report}");
+//! # }
+//! ```
+//!
+//! The binary `callback-sim` does the same over a socket.
+//!
+//! # What an app tells of its handlers
+//!
+//! A file with a line of JSON for every handler run, written before the reply: see [`Effect`]. Any
+//! app in any language can write it.
+//!
+//! ```json
+//! {"id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok"}
+//! ```
+
+mod body;
+pub mod check;
+mod effects;
+mod plan;
+pub mod platform;
+mod report;
+mod storm;
+
+pub use self::{
+    body::Body,
+    effects::{Effect, Effects, Outcome, parse},
+    plan::Disorder,
+    platform::{Event, Platform},
+    report::{Latency, Report},
+    storm::Storm,
+};

@@ -1,0 +1,153 @@
+//! Who says what and when, and when it arrives: all of it before anything is sent.
+
+use std::time::Duration;
+
+use rand::{Rng, SeedableRng, rngs::StdRng};
+use rand_distr::{Distribution, Exp, LogNormal};
+use serde::Serialize;
+
+/// How long messages travel, beyond the fastest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Disorder {
+    /// All equally long: they arrive in order.
+    #[default]
+    None,
+    /// Log-normal around 20 ms.
+    Jitter,
+    /// The same, and one in a hundred a second longer, one in three hundred five seconds.
+    HeavyTail,
+}
+
+/// What is decided about a storm before it begins.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Settings {
+    pub(crate) messages: u64,
+    pub(crate) users: u32,
+    /// Messages in a second.
+    pub(crate) rate: f64,
+    /// The share of messages of which a copy is sent, whatever becomes of them.
+    pub(crate) duplicates: f64,
+    pub(crate) disorder: Disorder,
+    /// The share of messages whose body comes in two halves.
+    pub(crate) slow: f64,
+    pub(crate) seed: u64,
+}
+
+/// One message of the storm. Times are since its start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) user: u32,
+    pub(crate) at: Duration,
+}
+
+/// One time that a message is sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Send {
+    pub(crate) at: Duration,
+    pub(crate) message: usize,
+    /// Sent whatever becomes of the first one, and not repeated.
+    pub(crate) is_copy: bool,
+    pub(crate) is_slow: bool,
+}
+
+/// How many messages a user gets in a row.
+const BURST: u32 = 5;
+const IN_A_BURST: Duration = Duration::from_millis(20);
+/// On average, beyond that.
+const GAP: f64 = 0.3;
+/// How long after the first a copy comes, at most.
+const COPY: Duration = Duration::from_secs(2);
+
+impl Settings {
+    /// Messages by number, and when each is sent, in that order.
+    pub(crate) fn plan(&self) -> (Vec<Said>, Vec<Send>) {
+        let mut rng = StdRng::seed_from_u64(self.seed);
+        let said = self.talk(&mut rng);
+        let mut sends = Vec::new();
+        for (message, said) in said.iter().enumerate() {
+            let at = said.at + self.travel(&mut rng);
+            let is_slow = rng.random_bool(self.slow);
+            sends.push(Send { at, message, is_copy: false, is_slow });
+            if rng.random_bool(self.duplicates) {
+                let at = at + COPY.mul_f64(rng.random::<f64>().powi(3));
+                sends.push(Send { at, message, is_copy: true, is_slow: false });
+            }
+        }
+        sends.sort_by_key(|send| send.at);
+        (said, sends)
+    }
+
+    fn talk(&self, rng: &mut StdRng) -> Vec<Said> {
+        let pause = Exp::new(self.rate / f64::from(BURST)).expect("the rate is above zero");
+        let gap = Exp::new(1.0 / GAP).expect("a number");
+        let mut start = Duration::ZERO;
+        let mut said = Vec::new();
+        while (said.len() as u64) < self.messages {
+            start += Duration::from_secs_f64(pause.sample(rng));
+            let user = rng.random_range(0..self.users);
+            let mut at = start;
+            for _ in 0..BURST {
+                said.push(Said { user, at });
+                at += IN_A_BURST + Duration::from_secs_f64(gap.sample(rng));
+            }
+        }
+        said.truncate(usize::try_from(self.messages).unwrap_or(usize::MAX));
+        said.sort_by_key(|said| said.at);
+        said
+    }
+
+    fn travel(&self, rng: &mut StdRng) -> Duration {
+        let jitter = LogNormal::new(0.02_f64.ln(), 0.5).expect("numbers");
+        let tail = match rng.random_range(0..300) {
+            0 => 5,
+            1..4 => 1,
+            _ => 0,
+        };
+        match self.disorder {
+            Disorder::None => Duration::ZERO,
+            Disorder::Jitter => Duration::from_secs_f64(jitter.sample(rng)),
+            Disorder::HeavyTail => {
+                Duration::from_secs_f64(jitter.sample(rng)) + Duration::from_secs(tail)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            messages: 1_000,
+            users: 10,
+            rate: 100.0,
+            duplicates: 0.3,
+            disorder: Disorder::HeavyTail,
+            slow: 0.1,
+            seed: 7,
+        }
+    }
+
+    #[test]
+    fn one_seed_is_one_storm() {
+        assert_eq!(settings().plan(), settings().plan());
+        assert_ne!(settings().plan(), Settings { seed: 8, ..settings() }.plan());
+    }
+
+    #[test]
+    fn a_plan_is_as_it_was_asked_for() {
+        let (said, sends) = settings().plan();
+        assert_eq!(said.len(), 1_000);
+        let copies = sends.iter().filter(|send| send.is_copy).count();
+        let slow = sends.iter().filter(|send| send.is_slow).count();
+        assert!((250..350).contains(&copies) && (70..130).contains(&slow), "{copies} {slow}");
+        assert!(said.iter().all(|said| said.user < 10));
+        let length = said.last().unwrap().at.as_secs_f64();
+        assert!((8.0..14.0).contains(&length), "{length} s");
+        assert!(sends.is_sorted_by_key(|send| send.at));
+        assert!(!sends.is_sorted_by_key(|send| send.message), "no disorder");
+        assert!(sends.iter().all(|send| send.at >= said[send.message].at));
+    }
+}

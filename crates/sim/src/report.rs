@@ -1,0 +1,204 @@
+use std::{
+    collections::BTreeMap,
+    fmt::{self, Write},
+    time::Duration,
+};
+
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use crate::{
+    effects::{Effect, Effects, Sent},
+    plan::Settings,
+};
+
+/// What came of a storm.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    platform: &'static str,
+    settings: Settings,
+    /// Messages.
+    pub sent: u64,
+    /// Requests: first ones, copies and repetitions.
+    pub attempts: u64,
+    /// Messages whose accept the platform heard.
+    pub accepted: u64,
+    /// Messages that the receiver had the platform give up.
+    pub refused: u64,
+    /// Messages that were repeated as often as the platform does, in vain.
+    pub given_up: u64,
+    /// Attempts that the platform did not wait for to the end.
+    pub hang_ups: u64,
+    /// Attempts without a reply: no connection, or one that broke.
+    pub errors: u64,
+    /// Replies by status.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Replies that look like an accept and are none.
+    pub breaches: BTreeMap<&'static str, u64>,
+    /// How long replies took.
+    pub latency: Latency,
+    /// What the handlers did, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub effects: Option<Effects>,
+    #[serde(skip)]
+    messages: Vec<Sent>,
+}
+
+/// Times in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Latency {
+    /// Half of the replies were faster.
+    pub p50: f64,
+    /// Nine out of ten were.
+    pub p90: f64,
+    /// 99 out of a hundred were.
+    pub p99: f64,
+    /// The slowest.
+    pub max: f64,
+}
+
+/// What is counted while a storm goes on.
+pub(crate) struct Tally {
+    pub(crate) fates: Vec<Fate>,
+    pub(crate) attempts: u64,
+    pub(crate) hang_ups: u64,
+    pub(crate) errors: u64,
+    pub(crate) statuses: BTreeMap<u16, u64>,
+    pub(crate) breaches: BTreeMap<&'static str, u64>,
+    latency: Histogram<u64>,
+}
+
+/// In microseconds. No reply takes as long.
+const HOUR: u64 = 3_600_000_000;
+
+/// What became of a message, as far as the platform knows. Of two, the greater holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Fate {
+    #[default]
+    UnderWay,
+    GivenUp,
+    Refused,
+    Accepted,
+}
+
+// ===== impl Tally =====
+
+impl Tally {
+    pub(crate) fn new(messages: usize) -> Self {
+        Self {
+            fates: vec![Fate::UnderWay; messages],
+            attempts: 0,
+            hang_ups: 0,
+            errors: 0,
+            statuses: BTreeMap::new(),
+            breaches: BTreeMap::new(),
+            latency: Histogram::new_with_bounds(1, HOUR, 3).expect("bounds and a precision"),
+        }
+    }
+
+    pub(crate) fn replied(&mut self, status: u16, took: Duration) {
+        *self.statuses.entry(status).or_default() += 1;
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.latency.saturating_record(micros);
+    }
+
+    pub(crate) fn end(&mut self, message: usize, fate: Fate) {
+        self.fates[message] = self.fates[message].max(fate);
+    }
+
+    pub(crate) fn report(
+        self,
+        platform: &'static str,
+        settings: Settings,
+        ids: impl Iterator<Item = String>,
+    ) -> Report {
+        let count = |fate| self.fates.iter().filter(|it| **it == fate).count() as u64;
+        #[expect(clippy::cast_precision_loss, reason = "microseconds of one run")]
+        let millis = |micros: u64| micros as f64 / 1e3;
+        let at = |quantile| millis(self.latency.value_at_quantile(quantile));
+        let latency =
+            Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: millis(self.latency.max()) };
+        let accepted = self.fates.iter().map(|fate| *fate == Fate::Accepted);
+        let messages = ids.zip(accepted).map(|(id, is_accepted)| Sent { id, is_accepted });
+        Report {
+            platform,
+            settings,
+            sent: self.fates.len() as u64,
+            attempts: self.attempts,
+            accepted: count(Fate::Accepted),
+            refused: count(Fate::Refused),
+            given_up: count(Fate::GivenUp),
+            hang_ups: self.hang_ups,
+            errors: self.errors,
+            statuses: self.statuses,
+            breaches: self.breaches,
+            latency,
+            effects: None,
+            messages: messages.collect(),
+        }
+    }
+}
+
+// ===== impl Report =====
+
+impl Report {
+    /// Adds what the handlers did. `restarts` are the times in milliseconds since the Unix epoch at
+    /// which the app was started again, if it was.
+    #[must_use]
+    pub fn with_effects(mut self, effects: &[Effect], restarts: &[u64]) -> Self {
+        self.effects = Some(Effects::of(&self.messages, effects, restarts));
+        self
+    }
+
+    /// Whether every message was accepted or refused, no reply broke the contract, and, where that
+    /// is known, nothing was lost, handled twice, or out of order unnoticed.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.given_up == 0
+            && self.breaches.is_empty()
+            && self.accepted + self.refused == self.sent
+            && self.effects.as_ref().is_none_or(Effects::is_clean)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rows: Vec<(&str, String)> = vec![
+            ("messages sent", self.sent.to_string()),
+            ("attempts", self.attempts.to_string()),
+            ("accepted", self.accepted.to_string()),
+            ("refused", self.refused.to_string()),
+            ("given up", self.given_up.to_string()),
+            ("hang-ups", self.hang_ups.to_string()),
+            ("without a reply", self.errors.to_string()),
+        ];
+        let mut statuses = String::new();
+        for (status, count) in &self.statuses {
+            write!(statuses, "{status}: {count}  ")?;
+        }
+        rows.push(("replies by status", statuses.trim_end().to_owned()));
+        let Latency { p50, p90, p99, max } = self.latency;
+        let latency = format!("{p50:.1} · {p90:.1} · {p99:.1} · {max:.1} ms");
+        rows.push(("p50 · p90 · p99 · max", latency));
+        for (breach, count) in &self.breaches {
+            rows.push(("broken contract", format!("{count} × {breach}")));
+        }
+        if let Some(effects) = &self.effects {
+            let count = |ids: &Vec<String>| ids.len().to_string();
+            rows.push(("handled", effects.handled.to_string()));
+            rows.push(("failed runs", effects.failed.to_string()));
+            rows.push(("lost", count(&effects.lost)));
+            rows.push(("handled twice", count(&effects.twice)));
+            if !effects.twice_across_restarts.is_empty() {
+                rows.push(("… across a restart", count(&effects.twice_across_restarts)));
+            }
+            rows.push(("out of order", count(&effects.out_of_order)));
+            rows.push(("late, and known to be", count(&effects.late)));
+            rows.push(("handled, not accepted", effects.unheard.to_string()));
+        }
+        for (name, value) in rows {
+            writeln!(f, "{name:<24} {value}")?;
+        }
+        f.write_str(if self.is_clean() { "clean" } else { "not clean" })
+    }
+}
