@@ -1,35 +1,26 @@
 //! The binary, as a platform and a browser see it: real payloads, real sockets, real clients.
 
-#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+mod app;
 
 use std::{
     io::{BufRead, BufReader},
-    path::PathBuf,
-    process::{Child, ChildStdout, Command, Stdio},
+    process::Command,
     time::Duration,
 };
 
-use axum::{
-    body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Request, StatusCode},
-};
+use axum::http::StatusCode;
 use futures_util::StreamExt;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use serde_json::Value;
 use tokio::{task::JoinSet, time::timeout};
 use tokio_tungstenite::connect_async;
+
+use self::app::{App, PATIENCE, Reply};
 
 const SNAKE: &str = include_str!("../../../crates/wulai/tests/payloads/delivery_snake.json");
 const CAMEL: &str = include_str!("../../../crates/wulai/tests/payloads/delivery_camel.json");
 const IMAGE: &str = include_str!("../../../crates/wulai/tests/payloads/image.json");
 const ROUTE: &str = include_str!("../../../crates/wulai/tests/payloads/route.json");
 const ERROR: &str = include_str!("../../../crates/wulai/tests/payloads/error.json");
-
-/// Far more than anything here takes: whoever waits that long waits for nothing.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_message_in_two_spellings_appears_once() {
@@ -152,7 +143,7 @@ async fn a_failed_run_is_repeated_and_other_kinds_are_handled_once_too() {
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn ctrl_c_lets_a_running_callback_end() {
-    let mut app = App::start(&["--delay", "1s"]);
+    let mut app = App::start_with_log(&["--delay", "1s"]);
     let (client, request) = (app.client.clone(), app.request("/callback/message", SNAKE));
     let sent = tokio::spawn(async move { Reply::of(client.request(request).await.unwrap()).await });
     let mut log = BufReader::new(app.process.stderr.take().unwrap()).lines();
@@ -168,79 +159,4 @@ async fn ctrl_c_lets_a_running_callback_end() {
     assert_eq!(timeout(PATIENCE, sent).await.expect("in time").unwrap().status, StatusCode::OK);
     let ended = tokio::task::spawn_blocking(move || app.process.wait().unwrap());
     assert!(timeout(PATIENCE, ended).await.expect("in time").unwrap().success());
-}
-
-/// The running binary. Ended when dropped.
-struct App {
-    process: Child,
-    // Held open: it prints more than we read.
-    _printed: BufReader<ChildStdout>,
-    address: String,
-    effects: PathBuf,
-    client: Client<HttpConnector, Body>,
-}
-
-struct Reply {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
-
-impl App {
-    fn start(args: &[&str]) -> Self {
-        let name = std::thread::current().name().expect("a test").replace("::", "_");
-        let effects = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.jsonl"));
-        let _ = std::fs::remove_file(&effects);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_wulai-chat"))
-            .args(["--addr", "127.0.0.1:0", "--effects"])
-            .arg(&effects)
-            .args(args)
-            .env("RUST_LOG", "wulai_chat=debug")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        let mut printed = BufReader::new(process.stdout.take().unwrap());
-        printed.read_line(&mut line).unwrap();
-        let address = line.split_whitespace().nth(2).expect("an address").to_owned();
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { process, _printed: printed, address, effects, client }
-    }
-
-    fn request(&self, path: &str, body: &str) -> Request<Body> {
-        Request::post(format!("http://{}{path}", self.address))
-            .header("content-type", "application/json")
-            .body(Body::from(body.to_owned()))
-            .unwrap()
-    }
-
-    async fn post(&self, path: &str, body: &str) -> Reply {
-        let reply = self.client.request(self.request(path, body));
-        Reply::of(timeout(PATIENCE, reply).await.expect("in time").unwrap()).await
-    }
-
-    /// What the handlers really did.
-    fn effects(&self) -> Vec<Value> {
-        let lines = std::fs::read_to_string(&self.effects).unwrap_or_default();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-    }
-}
-
-impl Reply {
-    async fn of<B>(response: axum::http::Response<B>) -> Self
-    where
-        B: axum::body::HttpBody<Data = Bytes, Error: Into<axum::BoxError>> + Send + 'static,
-    {
-        let (head, body) = response.into_parts();
-        let body = to_bytes(Body::new(body), 1024 * 1024).await.unwrap();
-        Self { status: head.status, headers: head.headers, body }
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
