@@ -14,7 +14,7 @@ use http::{Request, Response};
 use tokio::time::{Instant, sleep};
 use tower::{Layer, Service, service_fn};
 use tower_callback::{
-    Callback,
+    Callback, Timestamp,
     contract::ReceiveLayer,
     order::Position,
     wulai::{MessageDelivery, WulaiLayer},
@@ -119,7 +119,7 @@ fn handler(handled: &Handled) -> Handler {
             let effect = Effect {
                 id: envelope.id.as_ref().map(|id| id.as_str().to_owned()),
                 conversation: envelope.conversation.clone(),
-                sent_at: envelope.sent_at.map(|sent_at| sent_at.as_millis()),
+                sent_at: envelope.sent_at.map(Timestamp::as_millis),
                 start,
                 end: clock(),
                 outcome,

@@ -81,6 +81,27 @@ async fn o17_a_route_and_an_error_are_not_held() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn o17_errors_do_not_wait_for_each_other() {
+    let handler = service_fn(async |_: Req| {
+        sleep(HOLD).await;
+        Ok::<_, Infallible>(Response::new(Full::from("success")))
+    });
+    let service = WulaiLayer::error().layer(handler);
+    let start = Instant::now();
+    let sent: Vec<_> = (0..100)
+        .map(|number| {
+            let report =
+                format!(r#"{{"user_id":"anna","error_msg":"45015","source_msg_id":"{number}"}}"#);
+            post(&service, &report)
+        })
+        .collect();
+    for sent in sent {
+        assert_eq!(sent.await.expect("no panic").status(), 200);
+    }
+    assert_eq!(start.elapsed(), HOLD);
+}
+
+#[tokio::test(start_paused = true)]
 async fn o18_what_is_held_is_not_acknowledged() {
     let (service, handled) = receiver();
     let sent = send(&service, "1");

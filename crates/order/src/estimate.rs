@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 /// The hold that gets a share of messages handled in order: constant in memory and time.
 ///
 /// A decaying histogram of the holds that would have been needed of late gives the hold that all but
@@ -12,7 +14,7 @@ use std::time::Duration;
 /// not, such that it stays only where the target is met: adaptive conformal inference (Gibbs and
 /// Candès, 2021).
 #[derive(Clone, Debug)]
-pub struct Estimate {
+pub(crate) struct Estimate {
     max: Duration,
     /// The share of messages that may be late.
     tolerance: f64,
@@ -23,18 +25,21 @@ pub struct Estimate {
     total: f64,
     /// The next one's weight: it grows, instead of all others shrinking.
     weight: f64,
+    last: Instant,
     growth: f64,
     hold: Duration,
 }
 
 const STEPS_PER_OCTAVE: f64 = 8.0;
-/// Up to 16 s.
+/// Up to 15 s.
 const BUCKETS: usize = 1 + 14 * 8;
 
 // Chosen by `benches/quality.rs`: a longer memory holds for longer after a storm of disorder, a
 // shorter one swings.
 const MEMORY: f64 = 0.25;
 const STEP: f64 = 0.1;
+/// How long it takes for what was seen to weigh a third of what is seen now.
+const LONG_AGO: Duration = Duration::from_secs(600);
 /// What is aimed at is a little better than what is asked for.
 const MARGIN: f64 = 0.95;
 const ALLOWANCES: (f64, f64) = (-2.0, 2.0);
@@ -43,8 +48,7 @@ const RESERVE: f64 = 1.5;
 
 impl Estimate {
     /// An estimate of the hold that gets this share of messages handled in order.
-    #[must_use]
-    pub fn new(target: f64, max: Duration) -> Self {
+    pub(crate) fn new(now: Instant, target: f64, max: Duration) -> Self {
         let tolerance = 1.0 - target;
         let arrivals = (MEMORY / tolerance).max(32.0);
         Self {
@@ -53,6 +57,7 @@ impl Estimate {
             allowance: tolerance,
             buckets: [0.0; BUCKETS],
             total: 0.0,
+            last: now,
             weight: 1.0,
             growth: arrivals.recip().exp(),
             hold: Duration::ZERO,
@@ -60,17 +65,19 @@ impl Estimate {
     }
 
     /// The hold for the next message.
-    #[must_use]
-    pub fn hold(&self) -> Duration {
+    pub(crate) fn hold(&self) -> Duration {
         self.hold
     }
 
     /// Takes in what a message would have needed, and whether it came too late for its place.
-    pub fn observe(&mut self, needed: Duration, was_late: bool) {
+    pub(crate) fn observe(&mut self, now: Instant, needed: Duration, was_late: bool) {
         // What comes too late for any hold is not paid for by the others.
         if needed > self.max {
             return;
         }
+        // In little traffic, what was needed an hour ago says nothing of now.
+        let since = now.duration_since(std::mem::replace(&mut self.last, now));
+        self.weight *= since.div_duration_f64(LONG_AGO).min(100.0).exp();
         let missed = if was_late { 1.0 } else { 0.0 };
         let step = STEP * self.tolerance * (MARGIN * self.tolerance - missed);
         let (least, most) = ALLOWANCES;
@@ -145,43 +152,51 @@ mod tests {
 
     #[test]
     fn o04_traffic_in_order_is_not_held() {
-        let mut estimate = Estimate::new(0.999, millis(1_000));
+        let mut estimate = Estimate::new(Instant::now(), 0.999, millis(1_000));
         assert_eq!(estimate.hold(), Duration::ZERO);
         for _ in 0..100_000 {
-            estimate.observe(Duration::ZERO, false);
+            estimate.observe(Instant::now(), Duration::ZERO, false);
             assert_eq!(estimate.hold(), Duration::ZERO);
         }
     }
 
     #[test]
     fn the_hold_covers_what_is_needed_and_settles_again() {
-        let mut estimate = Estimate::new(0.999, millis(1_000));
+        let mut estimate = Estimate::new(Instant::now(), 0.999, millis(1_000));
         for round in 0..2_000 {
-            estimate.observe(if round % 5 == 0 { millis(80) } else { Duration::ZERO }, round == 0);
+            estimate.observe(
+                Instant::now(),
+                if round % 5 == 0 { millis(80) } else { Duration::ZERO },
+                round == 0,
+            );
         }
         assert!((millis(80)..millis(90)).contains(&estimate.hold()), "{:?}", estimate.hold());
         for _ in 0..2_000 {
-            estimate.observe(Duration::ZERO, false);
+            estimate.observe(Instant::now(), Duration::ZERO, false);
         }
         assert_eq!(estimate.hold(), Duration::ZERO);
     }
 
     #[test]
     fn what_no_hold_helps_does_not_lengthen_it() {
-        let mut estimate = Estimate::new(0.99, millis(1_000));
+        let mut estimate = Estimate::new(Instant::now(), 0.99, millis(1_000));
         for round in 0..2_000 {
             let is_late = round % 5 == 0;
-            estimate.observe(if is_late { millis(5_000) } else { Duration::ZERO }, is_late);
+            estimate.observe(
+                Instant::now(),
+                if is_late { millis(5_000) } else { Duration::ZERO },
+                is_late,
+            );
         }
         assert_eq!(estimate.hold(), Duration::ZERO);
     }
 
     #[test]
     fn a_hold_that_does_not_suffice_grows_beyond_what_was_seen_but_not_beyond_the_longest() {
-        let mut estimate = Estimate::new(0.99, millis(100));
+        let mut estimate = Estimate::new(Instant::now(), 0.99, millis(100));
         let mut longest = Duration::ZERO;
         for needed in 1..100 {
-            estimate.observe(millis(needed), millis(needed) > estimate.hold());
+            estimate.observe(Instant::now(), millis(needed), millis(needed) > estimate.hold());
             longest = longest.max(estimate.hold());
         }
         assert!(longest > millis(99) && longest <= millis(100), "{longest:?}");
@@ -189,9 +204,9 @@ mod tests {
 
     #[test]
     fn weights_stay_within_bounds() {
-        let mut estimate = Estimate::new(0.5, millis(1_000));
+        let mut estimate = Estimate::new(Instant::now(), 0.5, millis(1_000));
         for round in 0..100_000 {
-            estimate.observe(millis(round % 2 * 50), false);
+            estimate.observe(Instant::now(), millis(round % 2 * 50), false);
             assert!(estimate.total.is_finite() && estimate.weight < 1e101);
         }
         assert!(estimate.hold() <= millis(60), "{:?}", estimate.hold());

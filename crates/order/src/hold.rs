@@ -15,6 +15,9 @@ pub(crate) enum Kind {
     Adaptive(f64),
 }
 
+/// Longer than anybody waits. Beyond this, sums of times would end.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 impl Hold {
     /// The longest [adaptive](Self::adaptive) hold, unless it is set: 1 s.
     pub const DEFAULT_MAX: Duration = Duration::from_secs(1);
@@ -27,12 +30,16 @@ impl Hold {
 
     /// The same hold for every message.
     #[must_use]
-    pub const fn fixed(hold: Duration) -> Self {
+    pub fn fixed(hold: Duration) -> Self {
+        let hold = hold.min(LONGEST);
         Self { kind: Kind::Fixed(hold), max: hold }
     }
 
     /// As long as the traffic of late needs it for this share of messages to be handled in order,
     /// but no longer than [`max`](Self::max). Traffic that comes in order is not held at all.
+    ///
+    /// It is the share of all messages, and the hold of all: where one conversation in a thousand is
+    /// in disorder, the others are held for it.
     ///
     /// # Panics
     /// If the share is not above 0 and below 1.
@@ -42,7 +49,7 @@ impl Hold {
         Self { kind: Kind::Adaptive(target), max: Self::DEFAULT_MAX }
     }
 
-    /// The longest hold of an [adaptive](Self::adaptive) one. Default: 1 s.
+    /// The longest hold of an [adaptive](Self::adaptive) one. Default: 1 s. At most 15 s.
     #[must_use]
     pub const fn max(mut self, max: Duration) -> Self {
         self.max = max;

@@ -3,7 +3,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use tower_callback_contract::Contract;
 use tower_layer::Layer;
 
-use crate::{Gauges, Hold, Ordered, lanes::Limits, shared::Shared};
+use crate::{Gauges, Hold, Ordered, hold::LONGEST, lanes::Limits, shared::Shared};
 
 /// [`Layer`] that handles the messages of a conversation in the order they were sent, one at a
 /// time, by holding the response.
@@ -28,7 +28,7 @@ pub enum OnLate {
     /// Handle it at once, and tell the handler by [`Position::Late`](crate::Position::Late).
     #[default]
     Handle,
-    /// Refuse it with 409.
+    /// Refuse it with 409. A platform that repeats what is refused does so until it gives up.
     Refuse,
 }
 
@@ -36,8 +36,7 @@ pub enum OnLate {
 pub(crate) struct Settings {
     pub(crate) hold: Hold,
     pub(crate) limits: Limits,
-    pub(crate) on_late: OnLate,
-    pub(crate) queue_synchronous: bool,
+    pub(crate) queue_unordered: bool,
     pub(crate) patience: Duration,
 }
 
@@ -56,17 +55,31 @@ impl<C: Contract> OrderLayer<C> {
             overall: 16_384,
             bytes: 64 * 1024 * 1024,
             strict: Duration::ZERO,
-            memory: Duration::from_secs(60),
+            memory: Duration::from_secs(600),
             idle: 65_536,
+            refuses_late: false,
         };
         let settings = Settings {
             hold: Hold::default(),
             limits,
-            on_late: OnLate::default(),
-            queue_synchronous: false,
-            patience: contract.timing().patience(),
+            queue_unordered: false,
+            patience: contract.timing().patience().min(LONGEST),
         };
         Self::with_settings(Arc::new(contract), settings, ())
+    }
+
+    /// What to do with a message that comes too late for its place. Default: handle it, flagged.
+    pub fn on_late(self, policy: OnLate) -> Self {
+        self.with(|settings| settings.limits.refuses_late = policy == OnLate::Refuse)
+    }
+
+    /// Sends messages that come too late for their place to another service instead, which finds
+    /// [`Position::Late`](crate::Position::Late) in their extensions. They are still handled at
+    /// once, and one at a time.
+    pub fn divert_late<L>(self, service: L) -> OrderLayer<C, Divert<L>> {
+        let this = self.on_late(OnLate::Handle);
+        let settings = this.shared.settings;
+        OrderLayer::with_settings(this.contract, settings, Divert(service))
     }
 }
 
@@ -95,34 +108,23 @@ impl<C: Contract, L> OrderLayer<C, L> {
     }
 
     /// How long a conversation in which nothing happens remembers what was handled last, to tell
-    /// who is late. Default: 60 s. Less if more than 65 536 conversations are idle.
+    /// who is late. Default: 10 min. Less if more than 65 536 conversations are idle.
     pub fn memory(self, memory: Duration) -> Self {
         self.with(|settings| settings.limits.memory = memory)
     }
 
     /// After a message has failed, those behind it wait so long for its retry before they go.
-    /// Default: zero, they do not wait.
+    /// Default: zero, they do not wait. It is what the platform hears that counts: a reply that is
+    /// no success and makes it repeat the message.
     pub fn strict(self, limit: Duration) -> Self {
         self.with(|settings| settings.limits.strict = limit)
     }
 
-    /// What to do with a message that comes too late for its place. Default: handle it, flagged.
-    pub fn on_late(self, policy: OnLate) -> Self {
-        self.with(|settings| settings.on_late = policy)
-    }
-
-    /// Sends messages that come too late for their place to another service instead, which finds
-    /// [`Position::Late`](crate::Position::Late) in their extensions. They are still handled at
-    /// once, and one at a time.
-    pub fn divert_late<L2>(self, service: L2) -> OrderLayer<C, Divert<L2>> {
-        let settings = Settings { on_late: OnLate::Handle, ..self.shared.settings };
-        OrderLayer::with_settings(self.contract, settings, Divert(service))
-    }
-
-    /// Callbacks whose platform waits for the reply are not held. With this, those of one
-    /// conversation are handled one at a time, as they come. Default: they do not wait at all.
-    pub fn queue_synchronous(self) -> Self {
-        self.with(|settings| settings.queue_synchronous = true)
+    /// What nothing orders is not held: it has no time, or its platform waits for the reply. With
+    /// this, it waits until nothing else of its conversation is under way. Default: it does not
+    /// wait at all.
+    pub fn queue_unordered(self) -> Self {
+        self.with(|settings| settings.queue_unordered = true)
     }
 
     /// How the layer does.

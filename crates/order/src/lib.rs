@@ -53,14 +53,13 @@
 //! |---|---|
 //! | a message comes while one that was sent after it is held | it goes first, and nobody is held longer for it |
 //! | one that was sent after it was handled already | it is handled at once, as [`Position::Late`]; or [refused](OnLate), or [diverted](OrderLayer::divert_late) |
-//! | it has no time, or one that cannot be read | it is handled at once, as [`Position::Unordered`], one at a time |
-//! | it has no conversation | it is handled at once |
-//! | its platform waits for the reply | it is handled at once; or [one at a time](OrderLayer::queue_synchronous) |
+//! | it has no time or no conversation, or the platform waits for the reply | it is handled at once, as [`Position::Unordered`]; or [one at a time](OrderLayer::queue_unordered) |
 //! | the hold would take more than half of the platform's patience | it is held for less, as [`Position::Hurried`] |
-//! | its time is more than a minute in the future | it counts as sent now |
+//! | its time is more than a minute in the future | the same: it can neither hold others back nor make them late |
 //! | too many wait in its conversation, or in all | 503 |
 //! | its turn does not come within the contract's patience | 503 |
 //! | one fails | the next goes; or [waits for its retry](OrderLayer::strict), up to a limit |
+//! | some conversations are in disorder | the hold is that of all, as long as [the share](Hold::adaptive) of all is to be reached |
 //! | a client that waits hangs up | without dedup outside, its place is free at once |
 //! | a conversation is idle | its state is forgotten after the [memory](OrderLayer::memory) |
 //! | an order layer stands outside of this one | it passes through: the outer one has decided |
@@ -104,7 +103,6 @@ mod service;
 mod shared;
 
 pub use self::{
-    estimate::Estimate,
     hold::Hold,
     layer::{Divert, OnLate, OrderLayer},
     position::{Position, Unordered},

@@ -6,7 +6,8 @@ use tower_callback_contract::Id;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
-    /// After all that were sent before it and had come.
+    /// After all that were sent before it and had come, as far as its conversation is
+    /// [remembered](crate::OrderLayer::memory).
     InOrder {
         /// How long it was held.
         held: Duration,
@@ -33,6 +34,8 @@ pub enum Position {
 pub enum Unordered {
     /// It does not say when it was sent, or not so that it can be read.
     NoTime,
+    /// It says that it was sent more than a minute from now, so either clock is wrong.
+    Future,
     /// It does not say which conversation it belongs to.
     NoConversation,
     /// The platform waits for the reply itself: holding it would hold the user's answer.

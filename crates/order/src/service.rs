@@ -10,14 +10,14 @@ use http::{Request, Response};
 use http_body::Body;
 use tower::ServiceExt;
 use tower_callback_contract::{
-    Action, Callback, Contract, Exchange, Limits, Reason, ResponseFuture, is_callback, keyed_hash,
-    receive, refuse,
+    Action, Callback, Contract, Exchange, Limits, Reason, ResponseFuture, Timestamp, is_callback,
+    keyed_hash, receive, refuse,
 };
 use tower_service::Service;
 
 use crate::{
-    OnLate, Position, Unordered,
-    lanes::{Ended, Full},
+    Position, Unordered,
+    lanes::{Ended, Refused},
     shared::Shared,
 };
 
@@ -109,34 +109,30 @@ where
         return inner.oneshot(callback.into_request(head)).await;
     }
     let envelope = callback.envelope();
-    let is_synchronous = contract.exchange(&callback) == Exchange::RequestReply;
-    let unordered = match (is_synchronous, &envelope.conversation) {
-        (true, _) if !settings.queue_synchronous => Some(Unordered::Synchronous),
-        (_, None) => Some(Unordered::NoConversation),
-        (_, Some(_)) => None,
-    };
+    let sent_at = time_of(contract, &shared, &callback);
+    let unordered = sent_at.err();
     if let Some(reason) = unordered {
         head.extensions.insert(Position::Unordered(reason));
-        return inner.oneshot(callback.into_request(head)).await;
+        if !settings.queue_unordered || envelope.conversation.is_none() {
+            return inner.oneshot(callback.into_request(head)).await;
+        }
     }
-    let sent_at = envelope.sent_at.filter(|_| !is_synchronous);
     let (lane, age) = (lane_of(contract, &callback), callback.age());
     let (id, bytes) = (envelope.id.as_ref(), callback.body().len());
-    let mut turn = match shared.arrive(lane, sent_at, id, bytes, age) {
+    let mut turn = match shared.arrive(lane, sent_at.ok(), id, bytes, age) {
         Ok(turn) => turn,
-        Err(Full::Lane) => return Ok(refuse(contract, Reason::Crowded.into())),
-        Err(Full::Overall) => return Ok(refuse(contract, Reason::Overloaded.into())),
+        Err(Refused::LaneFull) => return Ok(refuse(contract, Reason::Crowded.into())),
+        Err(Refused::Full) => return Ok(refuse(contract, Reason::Overloaded.into())),
+        Err(Refused::Late) => return Ok(refuse(contract, Reason::Late.into())),
     };
     if !turn.wait(turn.came + settings.patience.saturating_sub(age)).await {
         return Ok(refuse(contract, Reason::StillRunning.into()));
     }
-    let reason = if is_synchronous { Unordered::Synchronous } else { Unordered::NoTime };
-    let position = turn.position(reason);
-    let is_late = matches!(position, Position::Late { .. });
-    if is_late && settings.on_late == OnLate::Refuse {
-        return Ok(refuse(contract, Reason::Late.into()));
+    let position = turn.position();
+    let is_late = matches!(position, Some(Position::Late { .. }));
+    if let Some(position) = position {
+        head.extensions.insert(position);
     }
-    head.extensions.insert(position);
     let request = callback.into_request(head);
     let response = match elsewhere.filter(|_| is_late) {
         Some(elsewhere) => elsewhere.oneshot(request).await?,
@@ -144,7 +140,9 @@ where
     };
     let (head, body) = response.into_parts();
     let reply = Response::from_parts(head, Bytes::new());
-    if !matches!(contract.action(&reply), Action::Retry { .. }) {
+    // As for dedup: a success is one, even where the platform takes it for none.
+    let is_success = reply.status().is_success();
+    if is_success || !matches!(contract.action(&reply), Action::Retry { .. }) {
         turn.ended(Ended::Handled);
     }
     Ok(reply.map(|_| body))
@@ -154,4 +152,21 @@ fn lane_of<C: Contract>(contract: &C, callback: &Callback) -> u128 {
     let envelope = callback.envelope();
     let kind = envelope.id.as_ref().map_or(contract.name(), |id| id.scope());
     keyed_hash(&(kind, envelope.conversation.as_deref()))
+}
+
+/// When a callback was sent, or why that does not order it.
+fn time_of<C: Contract>(
+    contract: &C,
+    shared: &Shared,
+    callback: &Callback,
+) -> Result<Timestamp, Unordered> {
+    let envelope = callback.envelope();
+    if contract.exchange(callback) == Exchange::RequestReply {
+        return Err(Unordered::Synchronous);
+    }
+    if envelope.conversation.is_none() {
+        return Err(Unordered::NoConversation);
+    }
+    let sent_at = envelope.sent_at.ok_or(Unordered::NoTime)?;
+    if shared.is_ahead(sent_at) { Err(Unordered::Future) } else { Ok(sent_at) }
 }

@@ -13,10 +13,10 @@ use tokio::{
 use tower_callback_contract::{Id, Timestamp};
 
 use crate::{
-    Position, Unordered,
+    Position,
     estimate::Estimate,
     hold::Kind,
-    lanes::{Arrival, Arrived, Ended, Full, Held, Lanes, Message, Place, Rank},
+    lanes::{Arrival, Arrived, Ended, Held, Lanes, Message, Place, Rank, Refused},
     layer::Settings,
 };
 
@@ -24,7 +24,7 @@ use crate::{
 pub(crate) struct Shared {
     pub(crate) settings: Settings,
     /// The time of day at some instant: from then on we go by the clock that tests can pause.
-    started: (Instant, Timestamp),
+    started: (Instant, u64),
     state: Mutex<State>,
 }
 
@@ -54,7 +54,7 @@ pub struct Gauges {
     pub lanes: usize,
     /// All messages that had a place in an order.
     pub messages: u64,
-    /// Those of them that were held.
+    /// Those of them that waited: for others that might come, or for one that was under way.
     pub held: u64,
     /// Those of them that came too late for their place.
     pub late: u64,
@@ -75,7 +75,6 @@ pub(crate) struct Turn<'a> {
     waiter: Option<Arc<Waiter>>,
     late_after: Option<Rank>,
     pub(crate) came: Instant,
-    /// When it was sent, but not later than now.
     sent_at: Option<Timestamp>,
     /// Until when it is held at most.
     deadline: Instant,
@@ -89,15 +88,14 @@ pub(crate) struct Turn<'a> {
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Self {
         let estimate = match settings.hold.kind {
-            Kind::Adaptive(target) => Some(Estimate::new(target, settings.hold.max)),
+            Kind::Adaptive(target) => {
+                Some(Estimate::new(Instant::now(), target, settings.hold.max))
+            }
             Kind::None | Kind::Fixed(_) => None,
         };
         let (lanes, counts) = (Lanes::new(settings.limits), Counts::default());
         let state = Mutex::new(State { lanes, estimate, counts });
-        let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let millis = since_epoch.unwrap_or_default().as_millis();
-        let wall = u64::try_from(millis).ok().and_then(Timestamp::from_millis);
-        let started = (Instant::now(), wall.expect("the clock is not beyond the year 500 000"));
+        let started = (Instant::now(), micros_since_epoch());
         Self { settings, started, state }
     }
 
@@ -110,10 +108,10 @@ impl Shared {
         id: Option<&Id>,
         bytes: usize,
         age: Duration,
-    ) -> Result<Turn<'_>, Full> {
+    ) -> Result<Turn<'_>, Refused> {
         let came = Instant::now();
-        let clock = self.clock(came);
-        let sent_at = sent_at.map(|sent_at| clamp(sent_at, clock));
+        // One that is made of payload may be of any length.
+        let id = id.filter(|id| id.as_str().len() <= Id::MAX_LEN);
         let message = sent_at.map(|sent_at| Message { sent_at, id: id.cloned() });
         let mut waiter = None;
 
@@ -123,17 +121,17 @@ impl Shared {
         let deadline = full_hold.min(came + (self.settings.patience / 2).saturating_sub(age));
         let arrival = Arrival { lane, message, deadline, bytes };
         let waits = || Arc::clone(waiter.insert(Arc::default()));
-        let arrived = state.lanes.arrive(came, arrival, waits)?;
+        let arrived = state.lanes.arrive(came, arrival, waits);
         if let Some(sent_at) = sent_at {
-            let age = Duration::from_micros(clock.saturating_sub(sent_at.as_micros()));
-            state.note(&self.settings, &arrived, age);
+            state.note(&self.settings, &arrived, came, self.age(came, sent_at));
         }
         if !arrived.goes {
             state.release(came, lane);
         }
         drop(state);
         let Arrived { place, late_after, .. } = arrived;
-        let (shared, ended) = (self, Ended::Failed);
+        let (shared, place, ended) = (self, place?, Ended::Failed);
+        let deadline = if late_after.is_some() { came } else { deadline };
         Ok(Turn { waiter, late_after, came, sent_at, deadline, full_hold, shared, place, ended })
     }
 
@@ -142,18 +140,30 @@ impl Shared {
         self.lock().release(Instant::now(), lane)
     }
 
-    /// Microseconds since the Unix epoch.
+    /// Whether a message says that it was sent so far in the future that either clock is wrong.
+    pub(crate) fn is_ahead(&self, sent_at: Timestamp) -> bool {
+        let ahead = sent_at.as_micros().saturating_sub(self.clock(Instant::now()));
+        Duration::from_micros(ahead) > TOLERANCE
+    }
+
+    fn age(&self, now: Instant, sent_at: Timestamp) -> Duration {
+        Duration::from_micros(self.clock(now).saturating_sub(sent_at.as_micros()))
+    }
+
+    /// Microseconds since the Unix epoch: by the clock that tests can pause, which runs ahead of the
+    /// real one, or by that, where the machine slept or its time was set.
     fn clock(&self, now: Instant) -> u64 {
         let (instant, time) = self.started;
         let since = u64::try_from((now - instant).as_micros()).unwrap_or(u64::MAX);
-        time.as_micros().saturating_add(since)
+        time.saturating_add(since).max(micros_since_epoch())
     }
 
     pub(crate) fn gauges(&self) -> Gauges {
         let state = self.lock();
         let Held { messages: held_now, .. } = state.lanes.held();
         let Counts { messages, held, late, beyond } = state.counts;
-        let (hold, lanes) = (state.hold(&self.settings), state.lanes.lanes());
+        let hold = state.hold(&self.settings).min(self.settings.patience / 2);
+        let lanes = state.lanes.lanes();
         Gauges { hold, held_now, lanes, messages, held, late, beyond }
     }
 
@@ -162,16 +172,14 @@ impl Shared {
     }
 }
 
-/// A time in the future can neither hold others back nor make them late.
-fn clamp(sent_at: Timestamp, clock: u64) -> Timestamp {
-    let clock = clock / 1_000;
-    let is_ahead = sent_at.as_millis() > clock.saturating_add(TOLERANCE_MILLIS);
-    if is_ahead { Timestamp::from_millis(clock).unwrap_or(sent_at) } else { sent_at }
+fn micros_since_epoch() -> u64 {
+    let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    u64::try_from(since_epoch.unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }
 
-/// How far the platform's clock may be ahead of ours. Beyond that, order is lost; within it, one
-/// message with a wrong time makes others of its conversation late for as long.
-const TOLERANCE_MILLIS: u64 = 60_000;
+/// How far the platform's clock may be ahead of ours. Within it, one message with a wrong time makes
+/// others of its conversation late for as long.
+const TOLERANCE: Duration = Duration::from_secs(60);
 
 /// What is older is not a message that travelled, but one that is sent again.
 const OLDEST_TYPICAL: Duration = Duration::from_secs(60);
@@ -185,14 +193,19 @@ impl State {
         }
     }
 
-    fn note(&mut self, settings: &Settings, arrived: &Arrived, age: Duration) {
-        let (needed, is_late) = (arrived.needed, arrived.late_after.is_some());
+    fn note(&mut self, settings: &Settings, arrived: &Arrived, now: Instant, age: Duration) {
+        let Arrived { place, goes, needed, late_after } = arrived;
+        if matches!(place, Err(Refused::LaneFull | Refused::Full)) {
+            return;
+        }
+        let is_late = late_after.is_some();
         self.counts.messages += 1;
-        self.counts.held += u64::from(!arrived.goes);
+        self.counts.held += u64::from(place.is_ok() && !goes);
         self.counts.late += u64::from(is_late);
+        let Some(needed) = *needed else { return };
         self.counts.beyond += u64::from(needed > settings.hold.max);
         if let (true, Some(estimate)) = (age < OLDEST_TYPICAL, &mut self.estimate) {
-            estimate.observe(needed, is_late);
+            estimate.observe(now, needed, is_late);
         }
     }
 
@@ -230,13 +243,13 @@ impl Turn<'_> {
         true
     }
 
-    /// Where it came, once it may go; or why nothing orders it.
-    pub(crate) fn position(&self, reason: Unordered) -> Position {
-        let Some(sent_at) = self.sent_at else { return Position::Unordered(reason) };
+    /// Where it came, once it may go; `None` for one that nothing orders.
+    pub(crate) fn position(&self) -> Option<Position> {
+        let sent_at = self.sent_at?;
         // One that does not wait is not held, not even while this is computed.
         let now = if self.waiter.is_some() { Instant::now() } else { self.came };
         let held = now - self.came;
-        match &self.late_after {
+        Some(match &self.late_after {
             Some(newer) => {
                 Position::Late { by: newer.sent_after(sent_at), after: newer.id().cloned() }
             }
@@ -244,7 +257,7 @@ impl Turn<'_> {
                 Position::Hurried { held }
             }
             None => Position::InOrder { held },
-        }
+        })
     }
 
     /// Says how its run ended, before it is dropped.
@@ -276,7 +289,7 @@ impl Waiter {
 }
 
 impl Gauges {
-    /// The share of messages that were held.
+    /// The share of messages that waited.
     #[must_use]
     pub fn share_held(&self) -> f64 {
         share(self.held, self.messages)

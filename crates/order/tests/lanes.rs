@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, time::Duration};
 use proptest::prelude::*;
 use tokio::time::Instant;
 use tower_callback_contract::{Id, Timestamp};
-use tower_callback_order::lanes::{Arrival, Ended, Full, Held, Lanes, Limits, Message, Place};
+use tower_callback_order::lanes::{Arrival, Ended, Held, Lanes, Limits, Message, Place, Refused};
 
 const LANES: u128 = 2;
 const STRICT: u64 = 40;
@@ -60,6 +60,7 @@ fn limits(strict: bool) -> Limits {
         strict: Duration::from_millis(if strict { STRICT } else { 0 }),
         memory: Duration::from_millis(MEMORY),
         idle: 100,
+        refuses_late: false,
     }
 }
 
@@ -107,9 +108,9 @@ fn a_million_conversations_leave_no_more_than_the_lanes_may_remember() {
         let now = start + Duration::from_micros(lane);
         let message = Some(Message { sent_at: time(lane), id: None });
         let arrival = Arrival { lane: lane.into(), message, deadline: now, bytes: 1 };
-        let arrived = lanes.arrive(now, arrival, || ()).unwrap();
+        let arrived = lanes.arrive(now, arrival, || ());
         assert!(arrived.goes);
-        lanes.finish(now, &arrived.place, Ended::Handled);
+        lanes.finish(now, &arrived.place.unwrap(), Ended::Handled);
         assert!(lanes.lanes() <= 1_001 + 1, "{}", lanes.lanes());
     }
     assert_eq!(lanes.held(), Held::default());
@@ -123,17 +124,29 @@ fn who_is_refused_leaves_nothing() {
     for lane in 0..100 {
         let message = Some(Message { sent_at: time(1), id: None });
         let arrival = Arrival { lane, message, deadline: later, bytes: 1 };
-        assert!(matches!(lanes.arrive(start, arrival, || ()), Err(Full::Overall)));
+        assert_eq!(lanes.arrive(start, arrival, || ()).place, Err(Refused::Full));
     }
-    let end = start + Duration::from_secs(9);
-    for lane in 0..100 {
-        let arrival = Arrival { lane, message: None, deadline: end, bytes: 1 };
-        let arrived = lanes.arrive(end, arrival, || ()).unwrap();
-        lanes.finish(end, &arrived.place, Ended::Handled);
-    }
-    assert!(lanes.lanes() <= 100, "{}", lanes.lanes());
+    assert_eq!((lanes.lanes(), lanes.held()), (0, Held::default()));
 }
 
+#[test]
+fn a_place_that_is_given_up_does_not_free_a_lane_in_which_another_is_under_way() {
+    let mut lanes: Lanes<u64> = Lanes::new(limits(false));
+    let now = Instant::now();
+    let arrive = |lanes: &mut Lanes<u64>, sent_at| {
+        let message = Some(Message { sent_at: time(sent_at), id: None });
+        let arrival = Arrival { lane: 1, message, deadline: now, bytes: 1 };
+        lanes.arrive(now, arrival, || sent_at)
+    };
+    let first = arrive(&mut lanes, 1);
+    let [second, third] = [2, 3].map(|sent_at| arrive(&mut lanes, sent_at));
+    assert!(first.goes && !second.goes && !third.goes);
+    lanes.finish(now, &second.place.unwrap(), Ended::Handled);
+    lanes.leave(now, &third.place.unwrap());
+    assert_eq!(lanes.next(now, 1), Err(None));
+    lanes.finish(now, &first.place.unwrap(), Ended::Handled);
+    assert_eq!(lanes.next(now, 1), Ok(2));
+}
 /// How long others would have had to be held for this one to keep its place.
 fn needed_hold(traffic: &[Sent], sent: &Sent) -> u64 {
     let newer = traffic.iter().filter(|other| (other.sent_at, other.id) > (sent.sent_at, sent.id));
@@ -180,15 +193,16 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
             let message = sent.sent_at.map(|sent_at| Message { sent_at: time(sent_at), id });
             let deadline = at(now + sent.hold);
             let arrival = Arrival { lane: sent.lane, message, deadline, bytes: 100 };
-            match lanes.arrive(at(now), arrival, || index) {
-                Ok(arrived) => {
+            let arrived = lanes.arrive(at(now), arrival, || index);
+            match arrived.place {
+                Ok(place) => {
                     late[index] = arrived.late_after.is_some();
-                    places[index] = Some(arrived.place);
+                    places[index] = Some(place);
                     if arrived.goes {
                         fates[index] = Some(Fate::Went { at: now, late: late[index] });
                     }
                 }
-                Err(Full::Lane | Full::Overall) => fates[index] = Some(Fate::Refused),
+                Err(_) => fates[index] = Some(Fate::Refused),
             }
             go(&mut lanes, at(now), now, sent.lane, &mut fates, &late);
         }
@@ -209,8 +223,8 @@ fn play_lanes(traffic: &[Sent], strict: bool) -> (Vec<Fate>, (Held, usize)) {
     for probe in 0..4 {
         let now = at(9_000 + probe);
         let arrival = Arrival { lane: 99, message: None, deadline: now, bytes: 0 };
-        let arrived = lanes.arrive(now, arrival, || 0).unwrap();
-        lanes.finish(now, &arrived.place, Ended::Handled);
+        let place = lanes.arrive(now, arrival, || 0).place.unwrap();
+        lanes.finish(now, &place, Ended::Handled);
     }
     let fates = fates.into_iter().map(|fate| fate.expect("an end")).collect();
     (fates, (left, lanes.lanes() - 1))
@@ -239,14 +253,18 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
         running: Option<usize>,
         newest: Option<(u64, u64)>,
         missing: Option<((u64, u64), usize, u64)>,
-        idle_since: Option<u64>,
     }
+    // What counts as newest is what was handled, and what is under way.
+    let newest_of = |lane: &Lane, rank: &dyn Fn(usize) -> Option<(u64, u64)>| {
+        lane.newest.max(lane.running.and_then(rank))
+    };
     let limits = limits(strict);
     let rank = |index: usize| traffic[index].sent_at.map(|sent_at| (sent_at, traffic[index].id));
     let key = |index: usize| (rank(index).map(|rank| (rank, index)), index);
     let mut lanes: BTreeMap<u128, Lane> = BTreeMap::new();
     let mut fates: Vec<Option<Fate>> = vec![None; traffic.len()];
-    let step = |lane: &mut Lane, fates: &mut Vec<Option<Fate>>, now: u64| {
+    let mut late = vec![false; traffic.len()];
+    let step = |lane: &mut Lane, fates: &mut Vec<Option<Fate>>, late: &[bool], now: u64| {
         let Some(&(head, _)) = lane.waiting.iter().min_by_key(|(index, _)| key(*index)) else {
             return;
         };
@@ -261,16 +279,12 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
         }
         lane.waiting.retain(|(index, _)| *index != head);
         lane.running = Some(head);
-        let newer = rank(head).and_then(|rank| lane.newest.filter(|newest| rank < *newest));
-        if let (Some(rank), None) = (rank(head), newer) {
-            lane.newest = Some(rank);
-        }
         if let (Some(rank), Some((missing, ..))) = (rank(head), lane.missing) {
             if rank >= missing {
                 lane.missing = None;
             }
         }
-        fates[head] = Some(Fate::Went { at: now, late: newer.is_some() });
+        fates[head] = Some(Fate::Went { at: now, late: late[head] });
     };
     for now in 0..2_500 {
         for (index, sent) in traffic.iter().enumerate() {
@@ -278,28 +292,40 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
             if let (Some(Fate::Went { at, .. }), Some(running)) = (fates[index], lane.running) {
                 if running == index && at + sent.takes == now {
                     lane.running = None;
-                    if let (true, true, Some(rank)) = (strict, sent.fails, rank(index)) {
-                        lane.missing = Some((rank, index, now + STRICT));
+                    let is_newest = rank(index).is_some_and(|it| Some(it) >= lane.newest);
+                    match rank(index) {
+                        Some(rank) if !sent.fails => lane.newest = lane.newest.max(Some(rank)),
+                        Some(rank) if strict && is_newest => {
+                            lane.missing = Some((rank, index, now + STRICT));
+                        }
+                        _ => {}
                     }
-                    lane.idle_since = Some(now);
                 }
             }
         }
         for (index, sent) in traffic.iter().enumerate().filter(|(_, sent)| sent.arrives == now) {
             let overall: usize = lanes.values().map(|lane| lane.waiting.len()).sum();
             let lane = lanes.entry(sent.lane).or_default();
-            let is_late = rank(index).is_none_or(|rank| lane.newest.is_some_and(|it| rank < it));
-            let deadline = if is_late { now } else { now + sent.hold };
-            let waits = deadline > now || lane.running.is_some() || !lane.waiting.is_empty();
+            late[index] = rank(index).is_some_and(|it| Some(it) < newest_of(lane, &rank));
+            let is_held = rank(index).is_some() && !late[index];
+            let deadline = if is_held { now + sent.hold } else { now };
+            let is_blocked = lane.missing.is_some_and(|(missing, failed, until)| {
+                now < until
+                    && rank(index)
+                        .is_some_and(|it| it != missing && (missing, failed) < (it, index))
+            });
+            let is_awaited = lane.missing.is_some_and(|(missing, ..)| rank(index) == Some(missing));
+            let waits =
+                deadline > now || is_blocked || lane.running.is_some() || !lane.waiting.is_empty();
             let is_full = lane.waiting.len() >= limits.per_lane
                 || overall >= limits.overall
                 || overall * 100 + 100 > limits.bytes;
-            if waits && is_full {
+            if waits && is_full && !is_awaited {
                 fates[index] = Some(Fate::Refused);
             } else {
                 lane.waiting.push((index, deadline));
             }
-            step(lane, &mut fates, now);
+            step(lane, &mut fates, &late, now);
         }
         for (index, sent) in traffic.iter().enumerate() {
             let waits = fates[index].is_none() && sent.arrives <= now;
@@ -310,7 +336,7 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
             }
         }
         for lane in lanes.values_mut() {
-            step(lane, &mut fates, now);
+            step(lane, &mut fates, &late, now);
         }
     }
     fates.into_iter().map(|fate| fate.expect("an end")).collect()

@@ -209,15 +209,35 @@ async fn o07_seconds_and_microseconds_are_told_by_their_magnitude() {
 
 #[tokio::test(start_paused = true)]
 async fn o08_a_time_in_the_future_neither_holds_others_back_nor_makes_them_late() {
-    let mut receiver = Receiver::new(&held(0));
-    for at in [1_000_000_000, 1, 11_000, 11_001] {
-        let sent = receiver.send("anna", at);
+    let layer = OrderLayer::for_contract(Chat);
+    let mut receiver = Receiver::new(&layer);
+    for round in 0..100 {
+        let far = receiver.send("anna", 1_000_000_000 + round);
         let run = receiver.run().await;
-        // Only what is older than now can come too late.
-        assert_eq!(matches!(run.position, Position::Late { .. }), at == 1, "{at}");
+        assert_eq!(run.position, Position::Unordered(Unordered::Future));
         run.respond.send_response(reply(200));
-        sent.await.unwrap();
-        sleep(MS * 2_000).await;
+        far.await.unwrap();
+        let genuine = receiver.send("anna", 9_000 + round * 40);
+        let run = receiver.run().await;
+        assert_eq!(run.position, Position::InOrder { held: Duration::ZERO });
+        run.respond.send_response(reply(200));
+        genuine.await.unwrap();
+        sleep(MS * 40).await;
+    }
+    assert_eq!(layer.gauges().hold, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o08_a_platform_whose_clock_is_ahead_of_ours_is_kept_in_order() {
+    for ahead in [2_000, 50_000] {
+        let mut receiver = Receiver::new(&held(100));
+        let _sent = [3, 1, 2].map(|at| receiver.send("anna", 10_000 + ahead + at));
+        for expected in [1, 2, 3] {
+            let run = receiver.run().await;
+            assert_eq!(run.at, 10_000 + ahead + expected);
+            assert!(matches!(run.position, Position::InOrder { .. }));
+            run.respond.send_response(reply(200));
+        }
     }
 }
 
@@ -358,6 +378,51 @@ async fn o13_in_strict_mode_those_behind_a_failure_wait_for_its_retry_up_to_a_li
 }
 
 #[tokio::test(start_paused = true)]
+async fn o13_in_strict_mode_the_retry_that_is_waited_for_has_room() {
+    let mut receiver = Receiver::new(&held(0).strict(MS * 1_000).max_per_lane(1).max_held(1));
+    let _first = receiver.send("anna", 1);
+    let run = receiver.run().await;
+    let _second = receiver.send("anna", 2);
+    receiver.assert_idle().await;
+    run.respond.send_response(reply(500));
+    let retry = receiver.send("anna", 1);
+    receiver.run().await.respond.send_response(reply(200));
+    assert_eq!(retry.await.unwrap().status(), 200);
+    assert_eq!(receiver.run().await.at, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn o13_in_strict_mode_nobody_waits_for_one_that_came_too_late_or_was_a_success() {
+    for (status, late) in [(500, true), (409, true), (204, false)] {
+        let layer = held(0).strict(MS * 1_000);
+        let layer = if status == 409 { layer.on_late(OnLate::Refuse) } else { layer };
+        let mut receiver = Receiver::new(&layer);
+        let newer = receiver.send("anna", 5);
+        receiver.run().await.respond.send_response(reply(200));
+        newer.await.unwrap();
+        let one = receiver.send("anna", if late { 2 } else { 6 });
+        if status != 409 {
+            receiver.run().await.respond.send_response(reply(status));
+        }
+        assert_eq!(one.await.unwrap().status(), status);
+        let start = Instant::now();
+        let _next = receiver.send("anna", 7);
+        assert_eq!(receiver.run().await.at, 7);
+        assert_eq!(start.elapsed(), Duration::ZERO, "{status}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn o13_nothing_is_late_after_one_that_failed() {
+    let mut receiver = Receiver::new(&held(0));
+    let newer = receiver.send("anna", 2);
+    receiver.run().await.respond.send_response(reply(500));
+    newer.await.unwrap();
+    let _older = receiver.send("anna", 1);
+    assert_eq!(receiver.run().await.position, Position::InOrder { held: Duration::ZERO });
+}
+
+#[tokio::test(start_paused = true)]
 async fn o14_a_held_callback_whose_client_hangs_up_gives_its_place_up_at_once() {
     let layer = held(100);
     let mut receiver = Receiver::new(&layer);
@@ -395,7 +460,7 @@ async fn o16_idle_conversations_cost_nothing_in_the_end() {
         sent.await.unwrap();
     }
     assert_eq!(layer.gauges().lanes, 100);
-    sleep(Duration::from_secs(61)).await;
+    sleep(Duration::from_secs(601)).await;
     // Each arrival forgets a few.
     for _ in 0..30 {
         let sent = receiver.send("anna", 1);
@@ -418,11 +483,9 @@ async fn o17_synchronous_callbacks_are_not_held() {
     }
 }
 
-// ===== what every layer does =====
-
 #[tokio::test(start_paused = true)]
 async fn o17_synchronous_callbacks_go_one_at_a_time_if_so_told() {
-    let mut receiver = Receiver::new(&held(100).queue_synchronous());
+    let mut receiver = Receiver::new(&held(100).queue_unordered());
     let start = Instant::now();
     let question = format!(r#"{{"question":1,"who":"anna","id":"1","at":{}}}"#, base());
     let _first = receiver.post(&question);
@@ -433,6 +496,90 @@ async fn o17_synchronous_callbacks_go_one_at_a_time_if_so_told() {
     run.respond.send_response(reply(200));
     receiver.run().await;
     assert!(start.elapsed() < MS * 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_message_does_not_wait_until_what_is_held_goes() {
+    let mut receiver = Receiver::new(&held(100));
+    let newer = receiver.send("anna", 5);
+    receiver.run().await.respond.send_response(reply(200));
+    newer.await.unwrap();
+    let start = Instant::now();
+    let _held = receiver.send("anna", 6);
+    sleep(MS * 10).await;
+    let _late = receiver.send("anna", 1);
+    assert_eq!((receiver.run().await.at, start.elapsed().as_millis()), (1, 10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_of_one_time_are_learnt_from_by_their_ids() {
+    let layer = OrderLayer::for_contract(Chat);
+    let mut receiver = Receiver::new(&layer);
+    let mut late = 0;
+    for round in 0..20 {
+        let at = base() + round * 100;
+        let body = |id: u8| format!(r#"{{"who":"anna","id":"{round}{id}","at":{at}}}"#);
+        let _second = receiver.post(&body(2));
+        sleep(MS * 50).await;
+        let _first = receiver.post(&body(1));
+        for _ in 0..2 {
+            let run = receiver.run().await;
+            late += u32::from(matches!(run.position, Position::Late { .. }));
+            run.respond.send_response(reply(200));
+        }
+        sleep(MS * 50).await;
+    }
+    assert_eq!(late, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_again_because_it_failed_does_not_lengthen_the_hold() {
+    let layer = OrderLayer::for_contract(Chat);
+    let mut receiver = Receiver::new(&layer);
+    let first = receiver.send("anna", 1);
+    receiver.run().await.respond.send_response(reply(500));
+    first.await.unwrap();
+    let second = receiver.send("anna", 2);
+    receiver.run().await.respond.send_response(reply(200));
+    second.await.unwrap();
+    sleep(MS * 500).await;
+    let _retry = receiver.send("anna", 1);
+    assert!(matches!(receiver.run().await.position, Position::Late { .. }));
+    assert_eq!(layer.gauges().hold, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_little_traffic_the_hold_is_forgotten_with_time() {
+    let layer = OrderLayer::for_contract(Chat);
+    let mut receiver = Receiver::new(&layer);
+    for at in [2, 1] {
+        let sent = receiver.send("anna", at);
+        receiver.run().await.respond.send_response(reply(200));
+        sent.await.unwrap();
+        sleep(MS * 100).await;
+    }
+    assert!(layer.gauges().hold > MS * 90);
+    for minute in 1..90 {
+        sleep(Duration::from_secs(60)).await;
+        let sent = receiver.send("anna", minute * 60_000);
+        receiver.run().await.respond.send_response(reply(200));
+        sent.await.unwrap();
+    }
+    assert_eq!(layer.gauges().hold, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn durations_may_be_as_long_as_one_likes() {
+    let layer = held(0).memory(Duration::MAX).strict(Duration::MAX);
+    let mut receiver = Receiver::new(&layer);
+    let sent = receiver.send("anna", 1);
+    receiver.run().await.respond.send_response(reply(500));
+    sent.await.unwrap();
+    let layer = OrderLayer::for_contract(Chat).hold(Hold::fixed(Duration::MAX));
+    let mut receiver = Receiver::new(&layer);
+    let _sent = receiver.send("anna", 1);
+    assert!(matches!(receiver.run().await.position, Position::Hurried { .. }));
+    assert_eq!(layer.gauges().hold, MS * 4_500);
 }
 
 #[tokio::test(start_paused = true)]
@@ -449,6 +596,8 @@ async fn gauges_tell_of_holds_that_would_have_been_too_long() {
     assert_eq!((gauges.beyond, gauges.late, gauges.hold), (1, 1, Duration::ZERO));
     assert!((gauges.share_late() - 0.5).abs() < 1e-9 && gauges.share_held() < 1e-9, "{gauges:?}");
 }
+
+// ===== what every layer does =====
 
 #[tokio::test(start_paused = true)]
 async fn calls_the_service_that_was_polled_ready() {

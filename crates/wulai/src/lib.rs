@@ -77,7 +77,7 @@
 //! | a kind of message, a type or a source is new | it is the `Other` of its enum |
 //! | a field is new | it is kept in `other`, and in a [`RouteReply`] |
 //! | a message comes in disorder | [`WulaiLayer`] holds it; `msg_ts` tells, then `msg_id` as a number |
-//! | two error callbacks of one user come together | they have no time, so they are handled as they come, one at a time |
+//! | a question or an error comes | nothing orders it: it is handled at once |
 //! | a reply has any status but 200 | the platform sends the callback again |
 //! | the platform is asked to give up | it cannot: a refusal becomes a retry |
 

@@ -49,6 +49,8 @@ pub struct Limits {
     pub memory: Duration,
     /// How many idle lanes do; beyond that, the oldest are forgotten before their time.
     pub idle: usize,
+    /// Whether messages that come too late for their place have none.
+    pub refuses_late: bool,
 }
 
 /// What waits now, in all lanes.
@@ -82,16 +84,17 @@ pub struct Message {
     pub id: Option<Id>,
 }
 
-/// A message that was taken in.
+/// What becomes of a message that arrives.
 #[derive(Debug)]
 pub struct Arrived {
-    /// Its place.
-    pub place: Place,
+    /// Its place, or why it has none.
+    pub place: Result<Place, Refused>,
     /// Whether it may go at once. Else it waits.
     pub goes: bool,
-    /// The hold that others would have had to have for it to keep its place.
-    pub needed: Duration,
-    /// The newer message that was handled before, if it comes too late for its place.
+    /// The hold that others would have had to have for it to keep its place; `None` if it came
+    /// before, or nothing orders it.
+    pub needed: Option<Duration>,
+    /// The newer message that was handled before, or is under way, if it comes too late.
     pub late_after: Option<Rank>,
 }
 
@@ -118,13 +121,15 @@ pub enum Ended {
     Failed,
 }
 
-/// A message for which there is no room.
+/// Why a message has no place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Full {
-    /// In its own lane.
-    Lane,
-    /// In all lanes together.
-    Overall,
+pub enum Refused {
+    /// Too many wait in its lane.
+    LaneFull,
+    /// Too many wait in all lanes together.
+    Full,
+    /// A newer one was handled before.
+    Late,
 }
 
 #[derive(Debug)]
@@ -165,36 +170,44 @@ impl<W> Lanes<W> {
 
     /// Takes a message in. If it does not go at once, its waiter waits, and [`next`](Self::next)
     /// tells who may go now.
-    ///
-    /// # Errors
-    /// There is no room for it.
     pub fn arrive(
         &mut self,
         now: Instant,
         arrival: Arrival,
         waiter: impl FnOnce() -> W,
-    ) -> Result<Arrived, Full> {
+    ) -> Arrived {
         self.forget(now);
         let Arrival { lane: key, message, deadline, bytes } = arrival;
         self.arrivals += 1;
         let at = Spot::new(message, self.arrivals);
+        let limits = self.limits;
+        let is_full = self.waiting.len() >= limits.overall || self.bytes + bytes > limits.bytes;
         let lane = self.by_key.entry(key).or_insert_with(|| Lane::new(now));
-        let late_after = at.rank().and_then(|rank| lane.newer_than(rank)).cloned();
+        let rank = at.rank();
+        let late_after = rank.and_then(|rank| lane.newer_than(rank)).cloned();
         // Who comes too late for its place, or has none, gains nothing by waiting.
-        let is_held = deadline > now && at.rank().is_some() && late_after.is_none();
+        let is_held = deadline > now && rank.is_some() && late_after.is_none();
         let goes = !is_held && lane.is_idle() && lane.blocked_until(now, &at).is_none();
-        if !goes {
-            let limits = self.limits;
-            let is_full = self.waiting.len() >= limits.overall || self.bytes + bytes > limits.bytes;
-            if is_full || lane.waiting >= limits.per_lane {
-                let is_crowded = lane.waiting >= limits.per_lane;
-                self.list_if_idle(now, key);
-                return Err(if is_crowded { Full::Lane } else { Full::Overall });
+        // One that all others wait for has room, and so has one that does not wait.
+        let needs_room = !goes && !rank.is_some_and(|rank| lane.awaits(rank));
+        let refuses_late = late_after.is_some() && limits.refuses_late;
+        let full = match needs_room && !refuses_late {
+            true if lane.waiting >= limits.per_lane => Some(Refused::LaneFull),
+            true if is_full => Some(Refused::Full),
+            _ => None,
+        };
+        if let Some(full) = full {
+            if lane.is_new() {
+                self.by_key.remove(&key);
             }
+            return Arrived { place: Err(full), goes: false, needed: None, late_after };
         }
-        let needed = at.rank().map_or(Duration::ZERO, |rank| lane.see(now, rank.sent_at));
+        let needed = rank.and_then(|rank| lane.see(now, rank));
+        if refuses_late {
+            return Arrived { place: Err(Refused::Late), goes: false, needed, late_after };
+        }
         if goes {
-            lane.start(&at);
+            lane.start(at.clone());
         } else {
             let deadline = if is_held { deadline } else { now };
             lane.waiting += 1;
@@ -203,7 +216,7 @@ impl<W> Lanes<W> {
             let waiting = Waiting { waiter: waiter(), deadline, bytes };
             self.waiting.insert((key, at.clone()), waiting);
         }
-        Ok(Arrived { place: Place { lane: key, at }, goes, needed, late_after })
+        Arrived { place: Ok(Place { lane: key, at }), goes, needed, late_after }
     }
 
     /// Lets the next message of a lane go, if one may: whom to tell.
@@ -214,7 +227,7 @@ impl<W> Lanes<W> {
         let at = self.due(now, key)?;
         let waiting = self.take(key, &at).ok_or(None)?;
         if let Some(lane) = self.by_key.get_mut(&key) {
-            lane.start(&at);
+            lane.start(at);
         }
         Ok(waiting.waiter)
     }
@@ -229,12 +242,14 @@ impl<W> Lanes<W> {
     pub fn finish(&mut self, now: Instant, place: &Place, ended: Ended) {
         let strict = self.limits.strict;
         let Some(lane) = self.by_key.get_mut(&place.lane) else { return };
-        if lane.running != Some(place.at.arrival()) {
+        if lane.running.as_ref() != Some(&place.at) {
             return;
         }
         lane.running = None;
-        if let (Ended::Failed, false, Some(rank)) = (ended, strict.is_zero(), place.at.rank()) {
-            lane.miss(rank.clone(), now + strict);
+        match (place.at.rank().cloned(), ended) {
+            (Some(rank), Ended::Handled) => lane.handled(rank),
+            (Some(rank), Ended::Failed) if !strict.is_zero() => lane.miss(rank, after(now, strict)),
+            _ => {}
         }
         self.list_if_idle(now, place.lane);
     }
@@ -275,7 +290,7 @@ impl<W> Lanes<W> {
 
     fn list_if_idle(&mut self, now: Instant, key: u128) {
         let Some(lane) = self.by_key.get_mut(&key).filter(|lane| lane.is_idle()) else { return };
-        lane.expires = now + self.limits.memory;
+        lane.expires = after(now, self.limits.memory).max(lane.missing_until().unwrap_or(now));
         if !std::mem::replace(&mut lane.is_listed, true) {
             self.idle.push_back((lane.expires, key));
         }
@@ -292,8 +307,9 @@ impl<W> Lanes<W> {
             }
             self.idle.pop_front();
             let Some(lane) = self.by_key.get_mut(&key) else { continue };
-            // Something came meanwhile.
-            lane.is_listed = lane.is_idle() && lane.expires > listed.max(now);
+            // Something came meanwhile, or those behind a failed message are yet to come.
+            let is_awaiting = lane.missing_until().is_some_and(|until| until > now);
+            lane.is_listed = lane.is_idle() && (is_awaiting || lane.expires > listed.max(now));
             if lane.is_listed {
                 self.idle.push_back((lane.expires, key));
             } else if lane.is_idle() {
@@ -301,6 +317,11 @@ impl<W> Lanes<W> {
             }
         }
     }
+}
+
+/// Some durations are meant for ever.
+fn after(now: Instant, duration: Duration) -> Instant {
+    now.checked_add(duration).unwrap_or_else(|| now + crate::hold::LONGEST)
 }
 
 // ===== impl Place =====
