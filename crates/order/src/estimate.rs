@@ -76,8 +76,11 @@ impl Estimate {
             return;
         }
         // In little traffic, what was needed an hour ago says nothing of now.
-        let since = now.duration_since(std::mem::replace(&mut self.last, now));
-        self.weight *= since.div_duration_f64(LONG_AGO).min(100.0).exp();
+        let since = now.duration_since(self.last);
+        if since > LONG_AGO / 600 {
+            self.weight *= since.div_duration_f64(LONG_AGO).min(100.0).exp();
+            self.last = now;
+        }
         let missed = if was_late { 1.0 } else { 0.0 };
         let step = STEP * self.tolerance * (MARGIN * self.tolerance - missed);
         let (least, most) = ALLOWANCES;

@@ -3,6 +3,7 @@ use std::{
     fmt,
     sync::Arc,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -109,9 +110,8 @@ where
         return inner.oneshot(callback.into_request(head)).await;
     }
     let envelope = callback.envelope();
-    let sent_at = time_of(contract, &shared, &callback);
-    let unordered = sent_at.err();
-    if let Some(reason) = unordered {
+    let sent = time_of(contract, &shared, &callback);
+    if let Err(reason) = sent {
         head.extensions.insert(Position::Unordered(reason));
         if !settings.queue_unordered || envelope.conversation.is_none() {
             return inner.oneshot(callback.into_request(head)).await;
@@ -119,7 +119,7 @@ where
     }
     let (lane, age) = (lane_of(contract, &callback), callback.age());
     let (id, bytes) = (envelope.id.as_ref(), callback.body().len());
-    let mut turn = match shared.arrive(lane, sent_at.ok(), id, bytes, age) {
+    let mut turn = match shared.arrive(lane, sent.ok(), id, bytes, age) {
         Ok(turn) => turn,
         Err(Refused::LaneFull) => return Ok(refuse(contract, Reason::Crowded.into())),
         Err(Refused::Full) => return Ok(refuse(contract, Reason::Overloaded.into())),
@@ -154,12 +154,12 @@ fn lane_of<C: Contract>(contract: &C, callback: &Callback) -> u128 {
     keyed_hash(&(kind, envelope.conversation.as_deref()))
 }
 
-/// When a callback was sent, or why that does not order it.
+/// When a callback was sent, and how long ago, or why that does not order it.
 fn time_of<C: Contract>(
     contract: &C,
     shared: &Shared,
     callback: &Callback,
-) -> Result<Timestamp, Unordered> {
+) -> Result<(Timestamp, Duration), Unordered> {
     let envelope = callback.envelope();
     if contract.exchange(callback) == Exchange::RequestReply {
         return Err(Unordered::Synchronous);
@@ -168,5 +168,5 @@ fn time_of<C: Contract>(
         return Err(Unordered::NoConversation);
     }
     let sent_at = envelope.sent_at.ok_or(Unordered::NoTime)?;
-    if shared.is_ahead(sent_at) { Err(Unordered::Future) } else { Ok(sent_at) }
+    shared.age(sent_at).map(|age| (sent_at, age)).ok_or(Unordered::Future)
 }

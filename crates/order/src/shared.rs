@@ -104,7 +104,7 @@ impl Shared {
     pub(crate) fn arrive(
         &self,
         lane: u128,
-        sent_at: Option<Timestamp>,
+        sent: Option<(Timestamp, Duration)>,
         id: Option<&Id>,
         bytes: usize,
         age: Duration,
@@ -112,7 +112,7 @@ impl Shared {
         let came = Instant::now();
         // One that is made of payload may be of any length.
         let id = id.filter(|id| id.as_str().len() <= Id::MAX_LEN);
-        let message = sent_at.map(|sent_at| Message { sent_at, id: id.cloned() });
+        let message = sent.map(|(sent_at, _)| Message { sent_at, id: id.cloned() });
         let mut waiter = None;
 
         let mut state = self.lock();
@@ -122,8 +122,8 @@ impl Shared {
         let arrival = Arrival { lane, message, deadline, bytes };
         let waits = || Arc::clone(waiter.insert(Arc::default()));
         let arrived = state.lanes.arrive(came, arrival, waits);
-        if let Some(sent_at) = sent_at {
-            state.note(&self.settings, &arrived, came, self.age(came, sent_at));
+        if let Some((_, since)) = sent {
+            state.note(&self.settings, &arrived, came, since);
         }
         if !arrived.goes {
             state.release(came, lane);
@@ -131,6 +131,7 @@ impl Shared {
         drop(state);
         let Arrived { place, late_after, .. } = arrived;
         let (shared, place, ended) = (self, place?, Ended::Failed);
+        let sent_at = sent.map(|(sent_at, _)| sent_at);
         let deadline = if late_after.is_some() { came } else { deadline };
         Ok(Turn { waiter, late_after, came, sent_at, deadline, full_hold, shared, place, ended })
     }
@@ -140,14 +141,12 @@ impl Shared {
         self.lock().release(Instant::now(), lane)
     }
 
-    /// Whether a message says that it was sent so far in the future that either clock is wrong.
-    pub(crate) fn is_ahead(&self, sent_at: Timestamp) -> bool {
-        let ahead = sent_at.as_micros().saturating_sub(self.clock(Instant::now()));
-        Duration::from_micros(ahead) > TOLERANCE
-    }
-
-    fn age(&self, now: Instant, sent_at: Timestamp) -> Duration {
-        Duration::from_micros(self.clock(now).saturating_sub(sent_at.as_micros()))
+    /// How long ago a message was sent; `None` if it says that this is so far in the future that
+    /// either clock is wrong.
+    pub(crate) fn age(&self, sent_at: Timestamp) -> Option<Duration> {
+        let (clock, sent_at) = (self.clock(Instant::now()), sent_at.as_micros());
+        let ahead = Duration::from_micros(sent_at.saturating_sub(clock));
+        (ahead <= TOLERANCE).then(|| Duration::from_micros(clock.saturating_sub(sent_at)))
     }
 
     /// Microseconds since the Unix epoch: by the clock that tests can pause, which runs ahead of the

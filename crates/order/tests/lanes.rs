@@ -263,8 +263,8 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
     let key = |index: usize| (rank(index).map(|rank| (rank, index)), index);
     let mut lanes: BTreeMap<u128, Lane> = BTreeMap::new();
     let mut fates: Vec<Option<Fate>> = vec![None; traffic.len()];
-    let mut late = vec![false; traffic.len()];
-    let step = |lane: &mut Lane, fates: &mut Vec<Option<Fate>>, late: &[bool], now: u64| {
+    let mut is_late = vec![false; traffic.len()];
+    let step = |lane: &mut Lane, fates: &mut Vec<Option<Fate>>, is_late: &[bool], now: u64| {
         let Some(&(head, _)) = lane.waiting.iter().min_by_key(|(index, _)| key(*index)) else {
             return;
         };
@@ -284,7 +284,7 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
                 lane.missing = None;
             }
         }
-        fates[head] = Some(Fate::Went { at: now, late: late[head] });
+        fates[head] = Some(Fate::Went { at: now, late: is_late[head] });
     };
     for now in 0..2_500 {
         for (index, sent) in traffic.iter().enumerate() {
@@ -306,8 +306,8 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
         for (index, sent) in traffic.iter().enumerate().filter(|(_, sent)| sent.arrives == now) {
             let overall: usize = lanes.values().map(|lane| lane.waiting.len()).sum();
             let lane = lanes.entry(sent.lane).or_default();
-            late[index] = rank(index).is_some_and(|it| Some(it) < newest_of(lane, &rank));
-            let is_held = rank(index).is_some() && !late[index];
+            is_late[index] = rank(index).is_some_and(|it| Some(it) < newest_of(lane, &rank));
+            let is_held = rank(index).is_some() && !is_late[index];
             let deadline = if is_held { now + sent.hold } else { now };
             let is_blocked = lane.missing.is_some_and(|(missing, failed, until)| {
                 now < until
@@ -325,7 +325,7 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
             } else {
                 lane.waiting.push((index, deadline));
             }
-            step(lane, &mut fates, &late, now);
+            step(lane, &mut fates, &is_late, now);
         }
         for (index, sent) in traffic.iter().enumerate() {
             let waits = fates[index].is_none() && sent.arrives <= now;
@@ -336,7 +336,7 @@ fn play_model(traffic: &[Sent], strict: bool) -> Vec<Fate> {
             }
         }
         for lane in lanes.values_mut() {
-            step(lane, &mut fates, &late, now);
+            step(lane, &mut fates, &is_late, now);
         }
     }
     fates.into_iter().map(|fate| fate.expect("an end")).collect()

@@ -69,6 +69,11 @@ impl Lane {
             if self.latest.len() == LATEST {
                 self.latest.pop_front();
             }
+            if self.latest.is_empty() {
+                // Most conversations have one message at a time; a first push would take room for
+                // four.
+                self.latest.reserve_exact(1);
+            }
             self.latest.push_back((now, rank.clone()));
         }
         Some(needed)
