@@ -9,6 +9,7 @@
 //! * [`Envelope`]: who a callback is: [`Id`], conversation, and when it was sent.
 //! * [`Action`]: what the platform does on a reply.
 //! * [`Refusal`]: why a layer answered instead of the handler, in the reply's extensions.
+//! * [`Violations`]: where a document does not match its schema.
 //! * [`ReceiveLayer`]: reads the body within a size and a time.
 //!
 //! ```
@@ -101,6 +102,7 @@ mod hash;
 mod json;
 mod receive;
 mod refusal;
+mod violation;
 
 pub use self::{
     action::{Action, Content},
@@ -112,4 +114,5 @@ pub use self::{
     hash::keyed_hash,
     receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
     refusal::{Reason, Refusal, retry_after},
+    violation::{Violation, Violations},
 };
