@@ -183,12 +183,17 @@ impl Callback {
         self.inner.received.map(|received| received.limits)
     }
 
-    /// Whether this is what `contract` would make of `body`. Compares the buffer, not its bytes:
-    /// as we hold one, nobody else can have another at its address.
+    /// Whether this is what `contract` would make of `body`.
     pub(crate) fn is_of(&self, contract: &'static str, body: &Bytes) -> bool {
+        self.holds(body)
+            && self.inner.received.is_some_and(|received| received.contract == contract)
+    }
+
+    /// Whether its body is this one. Compares the buffer, not its bytes: as we hold one, nobody
+    /// else can have another at its address.
+    pub(crate) fn holds(&self, body: &Bytes) -> bool {
         let ours = &self.inner.body;
-        let same_body = ours.as_ptr() == body.as_ptr() && ours.len() == body.len();
-        same_body && self.inner.received.is_some_and(|received| received.contract == contract)
+        ours.as_ptr() == body.as_ptr() && ours.len() == body.len()
     }
 }
 

@@ -97,13 +97,19 @@ mod callback;
 mod contract;
 mod digest;
 mod envelope;
+#[cfg(feature = "axum")]
+mod extract;
 mod future;
 mod hash;
 mod json;
 mod receive;
 mod refusal;
+#[cfg(feature = "axum")]
+mod typed;
 mod violation;
 
+#[cfg(feature = "axum")]
+pub use self::extract::Payload;
 pub use self::{
     action::{Action, Content},
     callback::Callback,

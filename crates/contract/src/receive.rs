@@ -203,7 +203,7 @@ where
     }
 }
 
-async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refusal>
+pub(crate) async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refusal>
 where
     B: Body<Error: Into<BoxError>>,
 {
