@@ -1,12 +1,13 @@
+use std::time::Duration;
+
 use axum_core::{
     RequestExt,
     extract::{FromRequest, FromRequestParts, Request},
 };
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
-use std::time::Duration;
 
-use crate::{Callback, Envelope, Limits, Refusal, as_written, receive, typed};
+use crate::{Callback, Envelope, Limits, Refusal, as_written, body, typed};
 
 /// Extractor of what a callback says, read into a type of yours or a platform's model.
 ///
@@ -45,13 +46,13 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Payload<T> {
 async fn received(request: Request) -> Result<Callback, Refusal> {
     let Some(known) = request.extensions().get::<Callback>().cloned() else {
         let limits = Limits { bytes: 1024 * 1024, deadline: Duration::from_secs(10) };
-        let body = receive::read(request.into_limited_body(), limits).await?;
-        return Ok(Callback::new(body, as_written));
+        let whole = body::read(request.into_limited_body(), limits).await?;
+        return Ok(Callback::new(whole, as_written));
     };
     // It has been read before, within the limits of whoever did so.
     let limits = Limits { bytes: usize::MAX, deadline: Duration::from_secs(10) };
-    let body = receive::read(request.into_body(), known.limits().unwrap_or(limits)).await?;
-    Ok(if known.holds(&body) { known } else { Callback::new(body, known.spelling()) })
+    let whole = body::read(request.into_body(), known.limits().unwrap_or(limits)).await?;
+    Ok(if known.holds(&whole) { known } else { Callback::new(whole, known.spelling()) })
 }
 
 /// Rejects with 500 where no layer received the callback.

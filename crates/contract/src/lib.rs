@@ -93,6 +93,7 @@
 //! [tower-callback]: https://docs.rs/tower-callback
 
 mod action;
+mod body;
 mod callback;
 mod contract;
 mod digest;
@@ -118,7 +119,7 @@ pub use self::{
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
     hash::keyed_hash,
-    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
+    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, receive_document, refuse},
     refusal::{Reason, Refusal, retry_after},
     violation::{Violation, Violations},
 };
