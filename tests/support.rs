@@ -1,6 +1,9 @@
-//! A client and payloads for the tests beside this file.
+//! A client, payloads and a check of arbitrary bodies, for the tests beside this file and for the
+//! fuzzer.
 
 #![expect(clippy::missing_panics_doc, reason = "it is for tests")]
+
+mod arbitrary;
 
 use std::{net::SocketAddr, time::Duration};
 
@@ -12,6 +15,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use tokio::time::timeout;
+
+pub use self::arbitrary::answer;
 
 /// A text message of Wulai's, as it is delivered.
 pub const DELIVERY: &str = include_str!("../crates/wulai/tests/payloads/delivery_snake.json");

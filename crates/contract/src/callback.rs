@@ -40,6 +40,16 @@ pub(crate) struct Received {
     pub(crate) contract: &'static str,
     pub(crate) limits: Limits,
     pub(crate) came: Instant,
+    pub(crate) reading: Reading,
+}
+
+/// What of a callback is read when it is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// What its contract looks at.
+    Fields,
+    /// All of it.
+    Document,
 }
 
 impl Callback {
@@ -57,6 +67,10 @@ impl Callback {
     ) -> Result<Self, Refusal> {
         let (spelling, wanted) = (contract.spelling(), contract.fields());
         let callback = Self::from_parts(body, spelling, wanted, Some(received));
+        if received.reading == Reading::Document {
+            // Whoever is told of an error asks again. What is read now is not scanned later.
+            let _ = callback.json();
+        }
         let envelope = contract.identify(head, &callback)?;
         callback.inner.envelope.set(envelope).expect("only this line sets it");
         Ok(callback)
@@ -183,12 +197,17 @@ impl Callback {
         self.inner.received.map(|received| received.limits)
     }
 
-    /// Whether this is what `contract` would make of `body`. Compares the buffer, not its bytes:
-    /// as we hold one, nobody else can have another at its address.
+    /// Whether this is what `contract` would make of `body`.
     pub(crate) fn is_of(&self, contract: &'static str, body: &Bytes) -> bool {
+        self.holds(body)
+            && self.inner.received.is_some_and(|received| received.contract == contract)
+    }
+
+    /// Whether its body is this one. Compares the buffer, not its bytes: as we hold one, nobody
+    /// else can have another at its address.
+    pub(crate) fn holds(&self, body: &Bytes) -> bool {
         let ours = &self.inner.body;
-        let same_body = ours.as_ptr() == body.as_ptr() && ours.len() == body.len();
-        same_body && self.inner.received.is_some_and(|received| received.contract == contract)
+        ours.as_ptr() == body.as_ptr() && ours.len() == body.len()
     }
 }
 

@@ -41,6 +41,12 @@ pub trait Contract: Send + Sync + 'static {
         refusal.to_problem()
     }
 
+    /// The reply that does no harm where the handler's own may not be sent, because it does not match
+    /// its schema. Default: none, and the callback is [refused](Self::refuse) with 500.
+    fn fallback(&self, _: &Callback) -> Option<Response<Bytes>> {
+        None
+    }
+
     /// The fields of the body's object, by their canonical names, that [`identify`](Self::identify)
     /// looks at. They are read in one pass over the body, without building its document, which
     /// costs three times as much. Default: none, which is slower and nothing else.

@@ -130,9 +130,14 @@ impl<'de> Visitor<'de> for Document<'_> {
 /// Whether a map with this first key is a number in disguise: so they come if some crate of the build switches on
 /// the feature `arbitrary_precision` of `serde_json`.
 pub(crate) fn is_number_key(key: &str) -> bool {
+    key == "$serde_json::private::Number" && numbers_are_disguised()
+}
+
+/// Whether that feature is on.
+pub(crate) fn numbers_are_disguised() -> bool {
     static DISGUISED: LazyLock<bool> =
         LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
-    key == "$serde_json::private::Number" && *DISGUISED
+    *DISGUISED
 }
 
 pub(crate) fn number<E: serde::de::Error>(text: &str) -> Result<Number, E> {

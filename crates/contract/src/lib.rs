@@ -9,6 +9,7 @@
 //! * [`Envelope`]: who a callback is: [`Id`], conversation, and when it was sent.
 //! * [`Action`]: what the platform does on a reply.
 //! * [`Refusal`]: why a layer answered instead of the handler, in the reply's extensions.
+//! * [`Violations`]: where a document does not match its schema.
 //! * [`ReceiveLayer`]: reads the body within a size and a time.
 //!
 //! ```
@@ -92,16 +93,24 @@
 //! [tower-callback]: https://docs.rs/tower-callback
 
 mod action;
+mod body;
 mod callback;
 mod contract;
 mod digest;
 mod envelope;
+#[cfg(feature = "axum")]
+mod extract;
 mod future;
 mod hash;
 mod json;
 mod receive;
 mod refusal;
+#[cfg(feature = "axum")]
+mod typed;
+mod violation;
 
+#[cfg(feature = "axum")]
+pub use self::extract::Payload;
 pub use self::{
     action::{Action, Content},
     callback::Callback,
@@ -110,6 +119,7 @@ pub use self::{
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
     hash::keyed_hash,
-    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
+    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, receive_document, refuse},
     refusal::{Reason, Refusal, retry_after},
+    violation::{Violation, Violations},
 };

@@ -1,21 +1,23 @@
 use std::{
     error::Error,
-    pin::pin,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use http::{Method, Request, Response, request};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError};
 use tokio::time::Instant;
 use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{Callback, Contract, Reason, Refusal, ResponseFuture, callback::Received};
+use crate::{
+    Callback, Contract, Refusal, ResponseFuture,
+    body::read,
+    callback::{Reading, Received},
+};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -29,6 +31,7 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub struct ReceiveLayer<C> {
     contract: Arc<C>,
     limits: Limits,
+    reading: Reading,
 }
 
 /// Middleware that receives the callback. Made by [`ReceiveLayer`].
@@ -40,6 +43,7 @@ pub struct Receive<S, C> {
     inner: S,
     contract: Arc<C>,
     limits: Limits,
+    reading: Reading,
 }
 
 /// How much is read of a body, and for how long.
@@ -78,6 +82,36 @@ where
     C: Contract,
     B: Body<Error: Into<BoxError>>,
 {
+    receive_as(contract, limits, Reading::Fields, request)
+}
+
+/// Receives a callback, as [`receive`] does, whose document is needed anyway: it is parsed first, and
+/// the contract reads its fields from there. For those who write layers.
+///
+/// # Errors
+/// Those of [`receive`]. A body that is not JSON is none of them, unless its contract looks at it.
+pub fn receive_document<C, B>(
+    contract: &C,
+    limits: Limits,
+    request: Request<B>,
+) -> impl Future<Output = Result<(request::Parts, Callback), Refusal>>
+where
+    C: Contract,
+    B: Body<Error: Into<BoxError>>,
+{
+    receive_as(contract, limits, Reading::Document, request)
+}
+
+fn receive_as<C, B>(
+    contract: &C,
+    limits: Limits,
+    reading: Reading,
+    request: Request<B>,
+) -> impl Future<Output = Result<(request::Parts, Callback), Refusal>>
+where
+    C: Contract,
+    B: Body<Error: Into<BoxError>>,
+{
     let came = Instant::now();
     let (head, body) = request.into_parts();
     let known = head.extensions.get::<Callback>().cloned();
@@ -93,7 +127,7 @@ where
             Some(changed) => changed.came().unwrap_or(came),
             None => came,
         };
-        let received = Received { contract: contract.name(), limits, came };
+        let received = Received { contract: contract.name(), limits, came, reading };
         let callback = Callback::receive(contract, received, &head, body)?;
         Ok((head, callback))
     }
@@ -113,12 +147,19 @@ impl<C: Contract> ReceiveLayer<C> {
     /// Receives callbacks of this contract.
     pub fn new(contract: C) -> Self {
         let limits = Limits::of(&contract);
-        Self { contract: Arc::new(contract), limits }
+        Self { contract: Arc::new(contract), limits, reading: Reading::Fields }
     }
 
     /// Refuses larger bodies with 413. Default: 1 MiB.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limits.bytes = bytes;
+        self
+    }
+
+    /// Parses the whole document at once. Default: what the contract looks at, which is cheaper if
+    /// nothing behind needs more. A layer that validates does.
+    pub fn document(mut self) -> Self {
+        self.reading = Reading::Document;
         self
     }
 
@@ -133,7 +174,8 @@ impl<C: Contract> ReceiveLayer<C> {
 // By hand: a derive would ask for `C: Clone`.
 impl<C> Clone for ReceiveLayer<C> {
     fn clone(&self) -> Self {
-        Self { contract: Arc::clone(&self.contract), limits: self.limits }
+        let contract = Arc::clone(&self.contract);
+        Self { contract, limits: self.limits, reading: self.reading }
     }
 }
 
@@ -141,7 +183,8 @@ impl<S, C> Layer<S> for ReceiveLayer<C> {
     type Service = Receive<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Receive { inner, contract: Arc::clone(&self.contract), limits: self.limits }
+        let contract = Arc::clone(&self.contract);
+        Receive { inner, contract, limits: self.limits, reading: self.reading }
     }
 }
 
@@ -151,7 +194,7 @@ impl<S, C> Layer<S> for ReceiveLayer<C> {
 impl<S: Clone, C> Clone for Receive<S, C> {
     fn clone(&self) -> Self {
         let contract = Arc::clone(&self.contract);
-        Self { inner: self.inner.clone(), contract, limits: self.limits }
+        Self { inner: self.inner.clone(), contract, limits: self.limits, reading: self.reading }
     }
 }
 
@@ -171,12 +214,10 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let inner = self.inner.clone();
         if is_callback(&request) {
-            let contract = Arc::clone(&self.contract);
-            ResponseFuture::layered(call_received(contract, self.limits, inner, request))
+            ResponseFuture::layered(call_received(self.clone(), request))
         } else {
-            ResponseFuture::passed(inner, request)
+            ResponseFuture::passed(self.inner.clone(), request)
         }
     }
 }
@@ -192,9 +233,7 @@ impl Limits {
 }
 
 async fn call_received<S, C, B, ResBody>(
-    contract: Arc<C>,
-    limits: Limits,
-    inner: S,
+    service: Receive<S, C>,
     request: Request<B>,
 ) -> Result<S::Response, S::Error>
 where
@@ -203,60 +242,9 @@ where
     B: Body<Error: Into<BoxError>> + From<Bytes>,
     ResBody: From<Bytes>,
 {
-    match receive(&*contract, limits, request).await {
+    let Receive { inner, contract, limits, reading } = service;
+    match receive_as(&*contract, limits, reading, request).await {
         Ok((head, callback)) => inner.oneshot(callback.into_request(head)).await,
         Err(refusal) => Ok(refuse(&*contract, refusal)),
     }
-}
-
-async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refusal>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let Limits { bytes: limit, deadline } = limits;
-    let too_large =
-        || Refusal::new(Reason::TooLarge).detail(format!("the body is larger than {limit} bytes"));
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
-    }
-    let whole = tokio::time::timeout(deadline, collect(body, limit));
-    match whole.await.map_err(|_| Reason::TooSlow { deadline })? {
-        Ok(whole) => whole.ok_or_else(too_large),
-        Err(error) if is_length_limit(&*error) => Err(Reason::TooLarge.into()),
-        Err(_) => Err(Reason::Cut.into()),
-    }
-}
-
-/// The whole body, or `None` if it is larger than the limit.
-async fn collect<B>(body: B, limit: usize) -> Result<Option<Bytes>, BoxError>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let mut body = pin!(body);
-    let mut next = async || match body.frame().await {
-        Some(frame) => frame.map_err(Into::into).map(Some),
-        None => Ok(None),
-    };
-    // Most bodies are one frame, which is taken as it is. Keeping many apart would cost a small
-    // one more than it holds.
-    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = next().await? {
-        let Ok(mut data) = frame.into_data() else { continue };
-        let length = data.remaining();
-        if length > limit - first.len() - more.len() {
-            return Ok(None);
-        }
-        if first.is_empty() && more.is_empty() {
-            first = data.copy_to_bytes(length);
-        } else {
-            more.extend_from_slice(&std::mem::take(&mut first));
-            more.put(data);
-        }
-    }
-    Ok(Some(if more.is_empty() { first } else { more.freeze() }))
-}
-
-/// That of a limit which somebody else put around the body.
-fn is_length_limit(error: &(dyn Error + 'static)) -> bool {
-    error.is::<LengthLimitError>() || error.source().is_some_and(is_length_limit)
 }

@@ -4,6 +4,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
+use crate::Violations;
+
 /// Why a layer answered instead of the handler.
 ///
 /// It becomes a reply by [`Contract::refuse`](crate::Contract::refuse), by default a problem
@@ -11,6 +13,7 @@ use serde_json::json;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: Reason,
+    status: StatusCode,
     detail: Option<Cow<'static, str>>,
     retry_after: Option<Duration>,
 }
@@ -48,6 +51,9 @@ pub enum Reason {
         /// Counted from 1, in bytes.
         column: usize,
     },
+    /// The callback does not match its schema: 400.
+    #[error("the callback does not match its schema")]
+    Invalid(Violations),
     /// The callback has no usable id: 400.
     #[error("the callback has no usable id")]
     Unidentified,
@@ -76,6 +82,9 @@ pub enum Reason {
     /// The handler panicked, returned an error or broke off its reply: 500.
     #[error("the handler failed")]
     HandlerFailed,
+    /// The handler's reply does not match its schema: 500.
+    #[error("the handler's reply does not match its schema")]
+    InvalidReply(Violations),
 }
 
 // ===== impl Refusal =====
@@ -85,8 +94,18 @@ impl Refusal {
     /// after a second.
     #[must_use]
     pub fn new(reason: Reason) -> Self {
-        let busy = reason.status() == StatusCode::SERVICE_UNAVAILABLE;
-        Self { reason, detail: None, retry_after: busy.then_some(Duration::from_secs(1)) }
+        let status = reason.status();
+        Self { reason, status: StatusCode::OK, detail: None, retry_after: None }.status(status)
+    }
+
+    /// Replaces the status, which is otherwise the [reason's](Reason::status). One of 503 asks to
+    /// come back after a second.
+    #[must_use]
+    pub fn status(mut self, status: StatusCode) -> Self {
+        let busy = status == StatusCode::SERVICE_UNAVAILABLE;
+        self.retry_after = self.retry_after.or(busy.then_some(Duration::from_secs(1)));
+        self.status = status;
+        self
     }
 
     /// Replaces the detail. It is sent to the client: no values out of the payload, no secrets.
@@ -110,10 +129,12 @@ impl Refusal {
     }
 
     /// The refusal as a problem document (RFC 9457), of type `about:blank`, with the reason's
-    /// [code](Reason::code) as the member `reason`.
+    /// [code](Reason::code) as the member `reason`. Where it has them: `line` and `column`, or
+    /// `violations`, a list of objects with `pointer`, `keyword` and `message`, and how many `more`
+    /// there are.
     #[must_use]
     pub fn to_problem(&self) -> Response<Bytes> {
-        let status = self.reason.status();
+        let status = self.status;
         let detail = self.detail.as_deref().map_or_else(|| self.reason.to_string(), str::to_owned);
         let mut problem = json!({
             "title": status.canonical_reason(),
@@ -124,6 +145,12 @@ impl Refusal {
         if let Some((line, column)) = self.reason.position() {
             problem["line"] = line.into();
             problem["column"] = column.into();
+        }
+        if let Some(violations) = self.reason.violations() {
+            problem["violations"] = json!(violations.listed());
+            if violations.more() > 0 {
+                problem["more"] = violations.more().into();
+            }
         }
         let mut response = Response::new(Bytes::from(problem.to_string()));
         *response.status_mut() = status;
@@ -165,6 +192,7 @@ impl Reason {
             Self::Cut => "cut",
             Self::Malformed { .. } => "malformed",
             Self::Ambiguous { .. } => "ambiguous",
+            Self::Invalid(_) => "invalid",
             Self::Unidentified => "unidentified",
             Self::Conflict => "conflict",
             Self::StillRunning => "still-running",
@@ -174,6 +202,7 @@ impl Reason {
             Self::Draining => "draining",
             Self::StoreUnavailable => "store-unavailable",
             Self::HandlerFailed => "handler-failed",
+            Self::InvalidReply(_) => "invalid-reply",
         }
     }
 
@@ -183,9 +212,11 @@ impl Reason {
         match self {
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::Cut | Self::Malformed { .. } | Self::Ambiguous { .. } | Self::Unidentified => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::Cut
+            | Self::Malformed { .. }
+            | Self::Ambiguous { .. }
+            | Self::Invalid(_)
+            | Self::Unidentified => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Late => StatusCode::CONFLICT,
             Self::StillRunning
@@ -193,7 +224,16 @@ impl Reason {
             | Self::Overloaded
             | Self::Draining
             | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::HandlerFailed => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::HandlerFailed | Self::InvalidReply(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// What does not match a schema, if that is the reason.
+    #[must_use]
+    pub fn violations(&self) -> Option<&Violations> {
+        match self {
+            Self::Invalid(violations) | Self::InvalidReply(violations) => Some(violations),
+            _ => None,
         }
     }
 
@@ -218,6 +258,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
+    use crate::Violation;
 
     #[test]
     fn renders_a_problem_document() {
@@ -257,6 +298,33 @@ mod tests {
         assert_eq!(response.headers().get("retry-after"), None);
     }
 
+    fn violations() -> Violations {
+        let mut violation = Violation::new("/msg_id", "minLength", "must not be empty");
+        violation.schema_pointer = "/properties/msg_id/minLength".into();
+        Violations::new([violation], 2)
+    }
+
+    #[test]
+    fn a_problem_lists_the_violations_and_says_how_many_more() {
+        let response = Refusal::new(Reason::Invalid(violations())).to_problem();
+        let problem: Value = serde_json::from_slice(response.body()).unwrap();
+        let listed = json!([
+            {"pointer": "/msg_id", "keyword": "minLength", "message": "must not be empty"},
+        ]);
+        assert_eq!((&problem["violations"], &problem["more"]), (&listed, &json!(2)));
+        assert_eq!(problem["reason"], "invalid");
+    }
+
+    #[test]
+    fn a_status_of_ones_own_replaces_the_reasons() {
+        let refusal = Refusal::new(Reason::Invalid(violations()));
+        let response = refusal.clone().status(StatusCode::UNPROCESSABLE_ENTITY).to_problem();
+        let problem: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!((response.status().as_u16(), &problem["status"]), (422, &json!(422)));
+        let response = refusal.status(StatusCode::SERVICE_UNAVAILABLE).to_problem();
+        assert_eq!(response.headers()["retry-after"], "1");
+    }
+
     #[test]
     fn retry_after_is_rounded_up() {
         let refusal = Refusal::new(Reason::StillRunning).retry_after(Duration::from_millis(1_001));
@@ -272,6 +340,7 @@ mod tests {
             Reason::Cut,
             Reason::Malformed { line: 1, column: 2 },
             Reason::Ambiguous { line: 1, column: 2 },
+            Reason::Invalid(violations()),
             Reason::Unidentified,
             Reason::Conflict,
             Reason::StillRunning,
@@ -281,6 +350,7 @@ mod tests {
             Reason::Draining,
             Reason::StoreUnavailable,
             Reason::HandlerFailed,
+            Reason::InvalidReply(violations()),
         ]
         .map(|reason| format!("{} {} {reason}", reason.status().as_u16(), reason.code()));
         assert_eq!(
@@ -291,6 +361,7 @@ mod tests {
                 "400 cut the body ended early",
                 "400 malformed the body is malformed at line 1, column 2",
                 "400 ambiguous a field is ambiguous at line 1, column 2",
+                "400 invalid the callback does not match its schema",
                 "400 unidentified the callback has no usable id",
                 "422 conflict another callback with this id arrived before",
                 "503 still-running the first copy of this callback still runs",
@@ -300,6 +371,7 @@ mod tests {
                 "503 draining the receiver shuts down",
                 "503 store-unavailable the store of ids is not available",
                 "500 handler-failed the handler failed",
+                "500 invalid-reply the handler's reply does not match its schema",
             ]
         );
     }

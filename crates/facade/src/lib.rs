@@ -52,6 +52,7 @@
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
 //! * [`order`]: the layer that handles messages in the order they were sent. It stands inside of
 //!   dedup.
+//! * [`schema`]: the layer that holds callbacks and replies against a JSON Schema.
 //! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own; then
 //!   [`DedupLayer::for_contract`](dedup::DedupLayer::for_contract) is its layer.
 //! * [`contract`]: what one needs besides to write a layer.
@@ -74,16 +75,21 @@
 //! # Features
 //!
 //! * `wulai` (default): the platform Wulai 吾来.
-//! * `axum`: [`dedup::Attempt`] as an extractor, [`Refusal`] as a reply, and whole paths under nested
-//!   routers. Switch it on under axum.
+//! * `axum`: extractors for handlers, which are [`Envelope`], [`dedup::Attempt`], [`order::Position`]
+//!   and `Payload`, the callback read into a type; [`Refusal`] as a reply, and whole paths under
+//!   nested routers. Switch it on under axum.
+//! * `schemars`: `schema::Schema::of`, for types that derive their schema.
 
 pub use tower_callback_contract as contract;
+#[cfg(feature = "axum")]
+pub use tower_callback_contract::Payload;
 pub use tower_callback_contract::{
     Action, Callback, Content, Contract, Envelope, Exchange, Id, Reason, Receive, ReceiveLayer,
     Refusal, Spelling, Timestamp, Timing, as_written,
 };
 pub use tower_callback_dedup as dedup;
 pub use tower_callback_order as order;
+pub use tower_callback_schema as schema;
 #[cfg(feature = "wulai")]
 pub use tower_callback_wulai as wulai;
 

@@ -41,3 +41,23 @@ pub enum Unordered {
     /// The platform waits for the reply itself: holding it would hold the user's answer.
     Synchronous,
 }
+
+#[cfg(feature = "axum")]
+mod extract {
+    use axum_core::extract::FromRequestParts;
+    use http::{StatusCode, request::Parts};
+
+    use super::Position;
+
+    /// Rejects with 500 where no order layer stands outside of the handler.
+    impl<S: Sync> FromRequestParts<S> for Position {
+        type Rejection = (StatusCode, &'static str);
+
+        async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+            parts.extensions.get().cloned().ok_or((
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "no `Position`: the route has no order layer, or was not called by POST",
+            ))
+        }
+    }
+}

@@ -7,6 +7,7 @@ use tower_callback_contract::{
 };
 
 use crate::{
+    RouteReply,
     kind::Kind,
     model::{AnyRequest, Delivery, ErrorReport, RouteRequest},
     spelling::spelling,
@@ -139,6 +140,13 @@ impl<R: Covers + 'static> Contract for WulaiContract<R> {
             // A refusal, and whatever else may come: nothing unknown is an accept.
             _ => retry(None),
         }
+    }
+
+    /// For a message route, the platform's own answers unchanged, so that the bot still answers.
+    fn fallback(&self, callback: &Callback) -> Option<Response<Bytes>> {
+        let is_route = R::kind(callback) == Ok(Kind::Route);
+        let unchanged = is_route.then(|| RouteReply::to(callback).ok()).flatten()?;
+        Some(ok("application/json", unchanged.to_bytes()))
     }
 
     fn fields(&self) -> &'static [&'static str] {
@@ -372,6 +380,24 @@ mod tests {
         }
         let reply = MessageRoute::new().reply(&Action::Retry { after: None });
         assert_eq!(reply.headers().get("retry-after"), None);
+    }
+
+    #[test]
+    fn a_route_falls_back_to_the_platforms_own_answers() {
+        let answers =
+            json!({"isDispatch": false, "suggested_response": [{"is_send": true, "x": 1}]});
+        let [delivery, route, error, any] = all();
+        for contract in [&route, &any] {
+            let reply = contract.fallback(&callback(&answers)).unwrap();
+            assert_eq!(reply.status(), StatusCode::OK);
+            assert_eq!(reply.headers()["content-type"], "application/json");
+            assert_eq!(serde_json::from_slice::<Value>(reply.body()).unwrap(), answers);
+            assert!(contract.fallback(&callback(&json!({"suggested_response": 1}))).is_none());
+        }
+        for contract in [delivery, error] {
+            assert!(contract.fallback(&callback(&answers)).is_none());
+        }
+        assert!(any.fallback(&callback(&json!({"is_dispatch": true}))).is_none());
     }
 
     fn any_bytes() -> impl Strategy<Value = Bytes> {

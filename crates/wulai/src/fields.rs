@@ -1,7 +1,7 @@
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use tower_callback_contract::{Callback, Reason, Refusal, Timestamp};
 
 use crate::spelling::spelling;
@@ -19,7 +19,7 @@ pub(crate) struct Fields(Map<String, Value>);
 pub(crate) struct Misfit {
     /// A JSON pointer of canonical names; empty for the document itself.
     pointer: String,
-    what: &'static str,
+    what: Cow<'static, str>,
 }
 
 // ===== impl Fields =====
@@ -96,9 +96,8 @@ impl TryFrom<Value> for Fields {
 // ===== impl Misfit =====
 
 impl Misfit {
-    pub(crate) fn new(what: &'static str) -> Self {
-        let pointer = String::new();
-        Self { pointer, what }
+    pub(crate) fn new(what: impl Into<Cow<'static, str>>) -> Self {
+        Self { pointer: String::new(), what: what.into() }
     }
 
     fn under(mut self, step: impl fmt::Display) -> Self {
@@ -173,6 +172,31 @@ pub(crate) fn anything(value: Value) -> Result<Value, Misfit> {
     Ok(value)
 }
 
+/// At most so many of a list.
+pub(crate) fn at_most<T>(
+    max: usize,
+    list: impl FnOnce(Value) -> Result<Vec<T>, Misfit>,
+) -> impl FnOnce(Value) -> Result<Vec<T>, Misfit> {
+    move |value| match list(value)? {
+        items if items.len() <= max => Ok(items),
+        _ => Err(Misfit::new(format!("must have at most {max} items"))),
+    }
+}
+
+/// An object of which at most one of these fields is there.
+pub(crate) fn one_of<const N: usize>(
+    names: [&'static str; N],
+) -> impl FnOnce(Value) -> Result<Map<String, Value>, Misfit> {
+    move |value| {
+        let fields = map(value)?;
+        let there = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
+        match names.iter().filter(|name| there(name)).count() {
+            0 | 1 => Ok(fields),
+            _ => Err(Misfit::new(format!("must have at most one of {}", names.join(", ")))),
+        }
+    }
+}
+
 pub(crate) fn text(value: Value) -> Result<String, Misfit> {
     match value {
         Value::String(text) => Ok(text),
@@ -180,13 +204,51 @@ pub(crate) fn text(value: Value) -> Result<String, Misfit> {
     }
 }
 
+/// A text of so many characters, which are Unicode scalar values.
+pub(crate) fn chars(min: usize, max: usize) -> impl FnOnce(Value) -> Result<String, Misfit> {
+    move |value| text(value).and_then(|text| of_length(min, max, text))
+}
+
 /// A string, or an integer as its decimal text: what an [`Id`](tower_callback_contract::Id) takes.
 pub(crate) fn id_text(value: Value) -> Result<String, Misfit> {
-    match value {
-        Value::String(text) => Ok(text),
-        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
-        _ => Err(Misfit::new("must be a string or an integer")),
+    let number = match value {
+        Value::String(text) => return Ok(text),
+        Value::Number(number) => integer(&number),
+        _ => None,
+    };
+    let number = number.ok_or_else(|| Misfit::new("must be a string or an integer"))?;
+    Ok(number.to_string())
+}
+
+/// The same, of 1 to so many characters.
+pub(crate) fn id(max: usize) -> impl FnOnce(Value) -> Result<String, Misfit> {
+    move |value| id_text(value).and_then(|text| of_length(1, max, text))
+}
+
+fn of_length(min: usize, max: usize, text: String) -> Result<String, Misfit> {
+    // No text has more characters than bytes.
+    let fits = text.len() <= max || text.chars().nth(max).is_none();
+    if fits && (min == 0 || !text.is_empty()) {
+        return Ok(text);
     }
+    Err(Misfit::new(match min {
+        0 => format!("must have at most {max} characters"),
+        _ => format!("must have {min} to {max} characters"),
+    }))
+}
+
+/// An integer of 64 bits. To JSON Schema, `1.0` is one.
+fn integer(number: &Number) -> Option<i128> {
+    if let Some(number) = number.as_u64() {
+        return Some(number.into());
+    }
+    if let Some(number) = number.as_i64() {
+        return Some(number.into());
+    }
+    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
+    #[expect(clippy::cast_possible_truncation, reason = "compared with what 64 bits hold")]
+    let number = float as i128;
+    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number).then_some(number)
 }
 
 /// A word of a list that may grow.
@@ -202,19 +264,39 @@ pub(crate) fn flag(value: Value) -> Result<bool, Misfit> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
-pub(crate) fn number(value: Value) -> Result<f64, Misfit> {
-    value.as_f64().ok_or_else(|| Misfit::new("must be a number"))
+pub(crate) fn score(value: Value) -> Result<f64, Misfit> {
+    let score = value.as_f64().filter(|score| *score <= 1.0);
+    score.ok_or_else(|| Misfit::new("must be a number up to 1"))
 }
 
+/// A number of seconds, up to a week.
 #[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
-pub(crate) fn seconds(value: Value) -> Result<Duration, Misfit> {
-    let seconds = value.as_u64().map(Duration::from_secs);
-    seconds.ok_or_else(|| Misfit::new("must be a whole number of seconds"))
+pub(crate) fn delay(value: Value) -> Result<Duration, Misfit> {
+    let seconds = value.as_number().and_then(integer).and_then(|seconds| seconds.try_into().ok());
+    let seconds = seconds.filter(|seconds| *seconds <= 7 * 24 * 60 * 60);
+    let delay = seconds.map(Duration::from_secs);
+    delay.ok_or_else(|| Misfit::new("must be a whole number of seconds, up to 604800"))
+}
+
+/// A number or a string, without a meaning of its own.
+pub(crate) fn opaque(value: Value) -> Result<Value, Misfit> {
+    match value {
+        Value::Number(_) | Value::String(_) => Ok(value),
+        _ => Err(Misfit::new("must be a number or a string")),
+    }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
 pub(crate) fn time(value: Value) -> Result<Timestamp, Misfit> {
-    Timestamp::from_json(&value).ok_or_else(|| Misfit::new("must be a time in milliseconds"))
+    let time = match &value {
+        // As many digits as are sure to be a number of 64 bits.
+        Value::String(text) if text.len() > 19 => None,
+        Value::Number(number) => {
+            integer(number).and_then(|number| number.try_into().ok()).map(Timestamp::from_magnitude)
+        }
+        text => Timestamp::from_json(text),
+    };
+    time.ok_or_else(|| Misfit::new("must be a time in milliseconds"))
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 use std::fmt;
 
+use tower::util::Either;
 use tower_callback_contract::{Contract, Receive, ReceiveLayer};
 use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle, MemoryStore};
 use tower_callback_order::{Gauges, OrderLayer};
+use tower_callback_schema::{SchemaLayer, Validated};
 use tower_layer::Layer;
 
-use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute};
+use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute, schema};
 
 /// [`Layer`] that runs the handler once per Wulai callback, on any of the three routes.
 ///
@@ -31,8 +33,10 @@ pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
 pub type WulaiOrderLayer = OrderLayer<AnyCallback>;
 
 /// [`Layer`] with all that one of Wulai's routes needs, in the right order: receives the callback
-/// within a size and a time, runs the handler once per id, and the messages of a user in the order
-/// of their `msg_ts`. Questions and errors are not held for any order.
+/// within a size and a time, refuses what does not match its [schema](crate::schema), runs the
+/// handler once per id, and the messages of a user in the order of their `msg_ts`. Questions and
+/// errors are not held for any order; in the place of an answer that does not match its schema, the
+/// platform's own suggestions are sent back.
 ///
 /// ```
 /// use std::time::Duration;
@@ -42,6 +46,7 @@ pub type WulaiOrderLayer = OrderLayer<AnyCallback>;
 /// let two_days = Duration::from_secs(48 * 60 * 60);
 /// let layer = WulaiLayer::delivery()
 ///     .receive(|receive| receive.limit(256 * 1024))
+///     .request_schema(|schema| schema.report())
 ///     .dedup(|dedup| dedup.window(two_days).memory_budget(256 * 1024 * 1024))
 ///     .order(|order| order.hold(Hold::adaptive(0.99)));
 /// # drop(layer);
@@ -51,8 +56,10 @@ pub type WulaiOrderLayer = OrderLayer<AnyCallback>;
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct WulaiLayer<C, L = ()> {
     receive: ReceiveLayer<C>,
+    request: Option<SchemaLayer<C>>,
     dedup: DedupLayer<C>,
     order: OrderLayer<C, L>,
+    response: Option<SchemaLayer<C>>,
 }
 
 impl WulaiLayer<MessageDelivery> {
@@ -89,9 +96,16 @@ impl<C: Contract + Clone> WulaiLayer<C> {
     /// # drop(layer);
     /// ```
     pub fn for_contract(contract: C) -> Self {
-        let receive = ReceiveLayer::new(contract.clone());
+        let request = schema::of_requests(contract.name())
+            .map(|schema| SchemaLayer::request(contract.clone(), schema));
+        let response = schema::of_responses(contract.name())
+            .map(|schema| SchemaLayer::response(contract.clone(), schema));
+        let mut receive = ReceiveLayer::new(contract.clone());
+        if request.is_some() {
+            receive = receive.document();
+        }
         let dedup = DedupLayer::for_contract(contract.clone());
-        Self { receive, dedup, order: OrderLayer::for_contract(contract) }
+        Self { receive, request, dedup, order: OrderLayer::for_contract(contract), response }
     }
 }
 
@@ -99,6 +113,23 @@ impl<C: Contract, L> WulaiLayer<C, L> {
     /// Changes how the callback is received.
     pub fn receive(mut self, change: impl FnOnce(ReceiveLayer<C>) -> ReceiveLayer<C>) -> Self {
         self.receive = change(self.receive);
+        self
+    }
+
+    /// Changes what becomes of callbacks that do not match their schema. An
+    /// [`AnyCallback`](crate::AnyCallback) has none.
+    pub fn request_schema(mut self, change: impl FnOnce(SchemaLayer<C>) -> SchemaLayer<C>) -> Self {
+        self.request = self.request.map(change);
+        self
+    }
+
+    /// Changes what becomes of answers that do not match their schema. Only those to a message route
+    /// have one.
+    pub fn response_schema(
+        mut self,
+        change: impl FnOnce(SchemaLayer<C>) -> SchemaLayer<C>,
+    ) -> Self {
+        self.response = self.response.map(change);
         self
     }
 
@@ -114,8 +145,8 @@ impl<C: Contract, L> WulaiLayer<C, L> {
         self,
         change: impl FnOnce(OrderLayer<C, L>) -> OrderLayer<C, L2>,
     ) -> WulaiLayer<C, L2> {
-        let Self { receive, dedup, order } = self;
-        WulaiLayer { receive, dedup, order: change(order) }
+        let Self { receive, request, dedup, order, response } = self;
+        WulaiLayer { receive, request, dedup, order: change(order), response }
     }
 
     /// Where finished ids are remembered, and how well that goes.
@@ -137,22 +168,40 @@ impl<C: Contract, L> WulaiLayer<C, L> {
     }
 }
 
+/// A service, or a layer's service around it.
+type Maybe<S, C> = Either<Validated<S, C>, S>;
+
 impl<S, C, L> Layer<S> for WulaiLayer<C, L>
 where
-    OrderLayer<C, L>: Layer<S>,
+    OrderLayer<C, L>: Layer<Maybe<S, C>>,
 {
-    type Service = Receive<Dedup<<OrderLayer<C, L> as Layer<S>>::Service, C>, C>;
+    type Service =
+        Receive<Maybe<Dedup<<OrderLayer<C, L> as Layer<Maybe<S, C>>>::Service, C>, C>, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        self.receive.layer(self.dedup.layer(self.order.layer(inner)))
+        let handler = maybe(self.response.as_ref(), inner);
+        let once = self.dedup.layer(self.order.layer(handler));
+        self.receive.layer(maybe(self.request.as_ref(), once))
+    }
+}
+
+fn maybe<S, C>(layer: Option<&SchemaLayer<C>>, inner: S) -> Maybe<S, C> {
+    match layer {
+        Some(layer) => Either::Left(layer.layer(inner)),
+        None => Either::Right(inner),
     }
 }
 
 // By hand: a derive would ask for `C: Clone`.
 impl<C, L: Clone> Clone for WulaiLayer<C, L> {
     fn clone(&self) -> Self {
-        let (receive, dedup) = (self.receive.clone(), self.dedup.clone());
-        Self { receive, dedup, order: self.order.clone() }
+        Self {
+            receive: self.receive.clone(),
+            request: self.request.clone(),
+            dedup: self.dedup.clone(),
+            order: self.order.clone(),
+            response: self.response.clone(),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! * [`Delivery`], [`RouteRequest`], [`ErrorReport`]: what a callback says, typed. The rest of the
 //!   models is in [`model`].
 //! * [`RouteReply`]: the reply to a message route, which loses nothing of the platform's answers.
+//! * [`WulaiSchemaLayer`]: holds callbacks and replies against the JSON Schemas in [`schema`].
 //! * [`spelling`]: the names that stand in `snake_case` or in `camelCase`, and mean one field.
 //!
 //! ```
@@ -73,7 +74,8 @@
 //! | a copy comes in the other spelling | it has the same id, and says the same |
 //! | the id is absent, empty or no text | the envelope has none; the typed model refuses an absent or ill-typed one |
 //! | a required field is missing or ill-typed | the typed model refuses it: 400 `malformed`, naming the field |
-//! | a text is too long | nothing: lengths are not checked here |
+//! | a text is too long | the typed model refuses it, and so does [`WulaiSchemaLayer`], which names all that is wrong |
+//! | a handler's reply to a message route does not match its schema | with [`WulaiSchemaLayer::route_response`], the platform gets its own answers back |
 //! | a kind of message, a type or a source is new | it is the `Other` of its enum |
 //! | a field is new | it is kept in `other`, and in a [`RouteReply`] |
 //! | a message comes in disorder | [`WulaiLayer`] holds it; `msg_ts` tells, then `msg_id` as a number |
@@ -87,6 +89,7 @@ mod kind;
 mod layer;
 pub mod model;
 mod route_reply;
+pub mod schema;
 mod spelling;
 mod suggestion;
 
@@ -95,6 +98,7 @@ pub use self::{
     layer::{WulaiDedupLayer, WulaiLayer, WulaiOrderLayer},
     model::{Delivery, ErrorReport, MsgBody, RouteRequest},
     route_reply::RouteReply,
+    schema::WulaiSchemaLayer,
     spelling::spelling,
     suggestion::Suggestion,
 };

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::VoiceType;
-use crate::fields::{Fields, Misfit, text, word};
+use crate::fields::{Fields, Misfit, chars, text, word};
 
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +72,10 @@ impl TryFrom<Fields> for Image {
     type Error = Misfit;
 
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
-        Ok(Self { resource_url: fields.required("resource_url", text)?, other: fields.rest() })
+        Ok(Self {
+            resource_url: fields.required("resource_url", chars(1, 512))?,
+            other: fields.rest(),
+        })
     }
 }
 
@@ -85,7 +88,7 @@ impl TryFrom<Fields> for Voice {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             voice_type: fields.optional("type", word)?,
-            recognition: fields.optional("recognition", text)?,
+            recognition: fields.optional("recognition", chars(0, 1024))?,
             other: fields.rest(),
         })
     }
@@ -99,9 +102,9 @@ impl TryFrom<Fields> for Video {
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
-            thumb: fields.optional("thumb", text)?,
-            description: fields.optional("description", text)?,
-            title: fields.optional("title", text)?,
+            thumb: fields.optional("thumb", chars(0, 512))?,
+            description: fields.optional("description", chars(0, 512))?,
+            title: fields.optional("title", chars(0, 128))?,
             other: fields.rest(),
         })
     }
@@ -115,7 +118,7 @@ impl TryFrom<Fields> for File {
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
-            file_name: fields.optional("file_name", text)?,
+            file_name: fields.optional("file_name", chars(0, 128))?,
             other: fields.rest(),
         })
     }

@@ -4,7 +4,12 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{MsgBody, Source};
-use crate::fields::{Fields, Misfit, anything, flag, map, number, object, seconds, text, word};
+use crate::fields::{
+    Fields, Misfit, anything, chars, delay, flag, object, one_of, opaque, score, text, word,
+};
+
+/// The bots that may have found an answer.
+pub(crate) const BOTS: [&str; 4] = ["qa", "chitchat", "task", "keyword"];
 
 /// Who a delivered message is from, as the user is to see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -108,9 +113,9 @@ impl TryFrom<Fields> for SenderInfo {
 
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
-            avatar_url: fields.optional("avatar_url", text)?,
-            nickname: fields.optional("nickname", text)?,
-            real_name: fields.optional("real_name", text)?,
+            avatar_url: fields.optional("avatar_url", chars(0, 128))?,
+            nickname: fields.optional("nickname", chars(0, 32))?,
+            real_name: fields.optional("real_name", chars(0, 32))?,
             other: fields.rest(),
         })
     }
@@ -139,9 +144,9 @@ impl TryFrom<Fields> for SuggestedResponse {
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
             is_send: fields.optional("is_send", flag)?,
-            bot: fields.optional("bot", map)?,
+            bot: fields.optional("bot", one_of(BOTS))?,
             source: fields.optional("source", word)?,
-            score: fields.optional("score", number)?,
+            score: fields.optional("score", score)?,
             quick_reply: fields.list("quick_reply", text)?,
             response: fields.list("response", object)?,
             detail: fields.optional("detail", anything)?,
@@ -160,8 +165,8 @@ impl TryFrom<Fields> for SuggestedMessage {
             msg_body: fields.optional("msg_body", object)?,
             similar_response: fields.list("similar_response", object)?,
             enable_evaluate: fields.optional("enable_evaluate", flag)?,
-            delay_ts: fields.optional("delay_ts", seconds)?,
-            answer_id: fields.optional("answer_id", anything)?,
+            delay_ts: fields.optional("delay_ts", delay)?,
+            answer_id: fields.optional("answer_id", opaque)?,
             extra: fields.optional("extra", text)?,
             other: fields.rest(),
         })

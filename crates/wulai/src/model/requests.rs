@@ -2,9 +2,14 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 use tower_callback_contract::{Callback, Refusal, Timestamp};
 
-use super::{MsgBody, MsgType, SenderInfo, SimilarResponse, Source, SuggestedResponse};
+use super::{
+    MsgBody, MsgType, SenderInfo, SimilarResponse, Source, SuggestedResponse, parts::BOTS,
+};
 use crate::{
-    fields::{Fields, Misfit, flag, id_text, list_of, map, object, read, text, time, word},
+    fields::{
+        Fields, Misfit, at_most, chars, flag, id, id_text, list_of, object, one_of, read, text,
+        time, word,
+    },
     kind::Kind,
 };
 
@@ -116,16 +121,18 @@ impl TryFrom<Fields> for Delivery {
 
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
-            user_id: fields.required("user_id", id_text)?,
-            msg_id: fields.required("msg_id", id_text)?,
+            user_id: fields.required("user_id", id(128))?,
+            msg_id: fields.required("msg_id", id(18))?,
             msg_ts: fields.required("msg_ts", time)?,
             msg_type: fields.optional("msg_type", word)?,
             msg_body: fields.required("msg_body", object)?,
             sender_info: fields.optional("sender_info", object)?,
-            extra: fields.optional("extra", text)?,
+            extra: fields.optional("extra", chars(0, 1024))?,
             source: fields.optional("source", word)?,
-            bot: fields.optional("bot", map)?,
-            similar_response: fields.list("similar_response", object)?,
+            bot: fields.optional("bot", one_of(BOTS))?,
+            similar_response: fields
+                .optional("similar_response", at_most(10, list_of(object)))?
+                .unwrap_or_default(),
             enable_evaluate: fields.optional("enable_evaluate", flag)?,
             quick_reply: fields.list("quick_reply", text)?,
             other: fields.rest(),
@@ -148,14 +155,14 @@ impl TryFrom<Fields> for RouteRequest {
 
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
-            user_id: fields.required("user_id", id_text)?,
-            msg_id: fields.required("msg_id", id_text)?,
+            user_id: fields.required("user_id", id(128))?,
+            msg_id: fields.required("msg_id", id(18))?,
             msg_ts: fields.required("msg_ts", time)?,
             msg_body: fields.required("msg_body", object)?,
             suggested_response: fields.required("suggested_response", list_of(object))?,
             is_dispatch: fields.required("is_dispatch", flag)?,
-            nickname: fields.required("nickname", text)?,
-            extra: fields.optional("extra", text)?,
+            nickname: fields.required("nickname", chars(1, 128))?,
+            extra: fields.optional("extra", chars(0, 1024))?,
             other: fields.rest(),
         })
     }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::fields::{Fields, Misfit, anything, text};
+use crate::fields::{Fields, Misfit, anything, chars, text};
 
 /// A text message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,7 @@ impl TryFrom<Fields> for Text {
     type Error = Misfit;
 
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
-        Ok(Self { content: fields.required("content", text)?, other: fields.rest() })
+        Ok(Self { content: fields.required("content", chars(1, 2048))?, other: fields.rest() })
     }
 }
 
@@ -88,10 +88,10 @@ impl TryFrom<Fields> for ShareLink {
 
     fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
         Ok(Self {
-            title: fields.required("title", text)?,
-            destination_url: fields.required("destination_url", text)?,
+            title: fields.required("title", chars(1, 128))?,
+            destination_url: fields.required("destination_url", chars(1, 512))?,
             cover_url: fields.optional("cover_url", text)?,
-            description: fields.optional("description", text)?,
+            description: fields.optional("description", chars(0, 512))?,
             other: fields.rest(),
         })
     }

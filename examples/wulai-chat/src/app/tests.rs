@@ -188,8 +188,13 @@ async fn draining_refuses_what_is_new_and_counts_what_does_not_end() {
         _ = slow => panic!("it takes a minute"),
         abandoned = drain => assert_eq!(abandoned, 1),
     }
-    for path in ["/callback/message", "/webhook/route", "/callback/error"] {
-        let (status, _) = send(&chat, path, text("2")).await;
+    let report = json!({"user_id": "anna", "error_msg": "45015", "source_msg_id": "2"});
+    for (path, body) in [
+        ("/callback/message", text("2").to_string()),
+        ("/webhook/route", welcome::route()),
+        ("/callback/error", report.to_string()),
+    ] {
+        let (status, _) = send(&chat, path, body).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}");
     }
 }

@@ -1,0 +1,62 @@
+use std::{error::Error, pin::pin};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError};
+
+use crate::{Limits, Reason, Refusal};
+
+type BoxError = Box<dyn Error + Send + Sync>;
+
+/// The whole body, within its limits.
+pub(crate) async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refusal>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    let Limits { bytes: limit, deadline } = limits;
+    let too_large =
+        || Refusal::new(Reason::TooLarge).detail(format!("the body is larger than {limit} bytes"));
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let whole = tokio::time::timeout(deadline, collect(body, limit));
+    match whole.await.map_err(|_| Reason::TooSlow { deadline })? {
+        Ok(whole) => whole.ok_or_else(too_large),
+        Err(error) if is_length_limit(&*error) => Err(Reason::TooLarge.into()),
+        Err(_) => Err(Reason::Cut.into()),
+    }
+}
+
+/// The whole body, or `None` if it is larger than the limit.
+async fn collect<B>(body: B, limit: usize) -> Result<Option<Bytes>, BoxError>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    let mut body = pin!(body);
+    let mut next = async || match body.frame().await {
+        Some(frame) => frame.map_err(Into::into).map(Some),
+        None => Ok(None),
+    };
+    // Most bodies are one frame, which is taken as it is. Keeping many apart would cost a small
+    // one more than it holds.
+    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = next().await? {
+        let Ok(mut data) = frame.into_data() else { continue };
+        let length = data.remaining();
+        if length > limit - first.len() - more.len() {
+            return Ok(None);
+        }
+        if first.is_empty() && more.is_empty() {
+            first = data.copy_to_bytes(length);
+        } else {
+            more.extend_from_slice(&std::mem::take(&mut first));
+            more.put(data);
+        }
+    }
+    Ok(Some(if more.is_empty() { first } else { more.freeze() }))
+}
+
+/// That of a limit which somebody else put around the body.
+fn is_length_limit(error: &(dyn Error + 'static)) -> bool {
+    error.is::<LengthLimitError>() || error.source().is_some_and(is_length_limit)
+}

@@ -1,0 +1,97 @@
+use std::fmt::{self, Display, Write};
+
+use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
+use serde_json::Value;
+use tower_callback_contract::{Violation, Violations};
+
+use crate::bounded::{Bounded, Budget, Seen, is_sure};
+
+/// How many violations are listed; the others are counted.
+const MAX_LISTED: usize = 32;
+
+/// Where pointers and messages are cut, in bytes.
+const MAX_TEXT: usize = 256;
+
+/// Whether messages quote the values that do not match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Values {
+    Hidden,
+    Shown,
+}
+
+/// Says where a document, which is known not to match, does not.
+pub(crate) fn violations(
+    schema: &Validator<Bounded>,
+    document: &Value,
+    values: Values,
+) -> Violations {
+    let budget = Budget::default();
+    let mut errors =
+        schema.iter_errors(Seen::new(document, &budget)).filter(|error| is_sure(error.instance()));
+    let listed: Vec<_> = errors
+        .by_ref()
+        .take(MAX_LISTED)
+        .map(|error| match values {
+            Values::Hidden => violation(&error, &"the value"),
+            Values::Shown => violation(&error, &value_at(document, &error)),
+        })
+        .collect();
+    let more = errors.count();
+    if listed.is_empty() {
+        let message = "does not match, in more ways than can be told apart";
+        return Violation::new("", "schema", message).into();
+    }
+    Violations::new(listed, more)
+}
+
+fn violation(error: &ValidationError<'_>, value: &dyn Display) -> Violation {
+    let pointer = text(error.instance_path());
+    let message = match error.kind() {
+        // Names of fields are the sender's, and there may be thousands of them.
+        ValidationErrorKind::AdditionalProperties { unexpected }
+        | ValidationErrorKind::UnevaluatedProperties { unexpected } => match unexpected.len() {
+            1 => "one field is not allowed".to_owned(),
+            fields => format!("{fields} fields are not allowed"),
+        },
+        ValidationErrorKind::PropertyNames { error } => {
+            format!("the name of a field: {}", text(error.masked_with("it")))
+        }
+        ValidationErrorKind::FalseSchema => "no value is allowed here".to_owned(),
+        _ => text(error.masked_with(text(value))),
+    };
+    let mut violation = Violation::new(pointer, error.kind().keyword(), message);
+    violation.schema_pointer = text(error.schema_path());
+    violation
+}
+
+fn value_at<'d>(document: &'d Value, error: &ValidationError<'_>) -> &'d Value {
+    document.pointer(error.instance_path().as_str()).unwrap_or(&Value::Null)
+}
+
+/// A text that is cut without being written whole first.
+pub(crate) fn text(shown: impl Display) -> String {
+    let mut text = Cut(String::new());
+    if write!(text, "{shown}").is_err() {
+        text.0.push('…');
+    }
+    text.0
+}
+
+/// The start of a text, in at most so many bytes.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    let mut end = text.len().min(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
+struct Cut(String);
+
+impl Write for Cut {
+    fn write_str(&mut self, more: &str) -> fmt::Result {
+        let room = MAX_TEXT - self.0.len();
+        self.0.push_str(cut(more, room));
+        if more.len() > room { Err(fmt::Error) } else { Ok(()) }
+    }
+}

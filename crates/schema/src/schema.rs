@@ -1,0 +1,175 @@
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
+use serde_json::Value;
+use tower_callback_contract::{Callback, Violations, as_written};
+
+use crate::{
+    bounded::Bounded,
+    report::{Values, text, violations},
+};
+
+/// A JSON Schema, compiled. Cheap to clone.
+///
+/// The draft is that of its `$schema`, by default 2020-12. References lead to places in it and to
+/// the meta-schemas, nowhere else: nothing is fetched. Patterns are matched in linear time, and so
+/// have neither look-around nor back-references. `format` is what the draft makes of it: in 2020-12
+/// it checks nothing.
+#[derive(Clone)]
+pub struct Schema {
+    compiled: Arc<Compiled>,
+}
+
+struct Compiled {
+    decides: Validator,
+    explains: Validator<Bounded>,
+}
+
+/// A schema is no JSON Schema, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the schema is wrong at `{pointer}`: {message}")]
+pub struct SchemaError {
+    pointer: String,
+    message: String,
+}
+
+// ===== impl Schema =====
+
+impl Schema {
+    /// Compiles a schema.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_callback_schema::Schema;
+    ///
+    /// let schema = Schema::new(&json!({"required": ["order"]})).unwrap();
+    /// assert!(schema.check(&json!({"order": 17})).is_ok());
+    ///
+    /// let wrong = Schema::new(&json!({"properties": {"order": {"type": "number?"}}}));
+    /// assert_eq!(wrong.unwrap_err().pointer(), "/properties/order/type");
+    /// ```
+    ///
+    /// # Errors
+    /// Refuses what is no schema of its draft, a pattern that is none or is not linear, and a
+    /// reference to what is not there.
+    pub fn new(schema: &Value) -> Result<Self, SchemaError> {
+        let wrong = |error: ValidationError<'_>| SchemaError::new(schema, &error);
+        let patterns = || PatternOptions::regex();
+        let decides = jsonschema::options().with_pattern_options(patterns()).offline();
+        let explains =
+            jsonschema::options_for::<Bounded>().with_pattern_options(patterns()).offline();
+        let compiled = Compiled {
+            decides: decides.build(schema).map_err(wrong)?,
+            explains: explains.build(schema).map_err(wrong)?,
+        };
+        Ok(Self { compiled: Arc::new(compiled) })
+    }
+
+    /// Compiles the text of a schema, such as a file's.
+    ///
+    /// # Errors
+    /// Refuses besides what is not JSON, or has a key twice in one object.
+    pub fn from_text(text: &str) -> Result<Self, SchemaError> {
+        let document = Callback::new(Bytes::copy_from_slice(text.as_bytes()), as_written);
+        let wrong = |message| SchemaError { pointer: String::new(), message };
+        let schema = document.json().map_err(|refusal| {
+            wrong(refusal.reason().to_string().replacen("the body", "its text", 1))
+        })?;
+        Self::new(schema)
+    }
+
+    /// Compiles the schema that a type derives, as what is read into it must be.
+    ///
+    /// ```
+    /// use serde_json::json;
+    /// use tower_callback_schema::Schema;
+    ///
+    /// #[derive(schemars::JsonSchema)]
+    /// struct Order {
+    ///     #[schemars(range(min = 1))]
+    ///     number: u32,
+    /// }
+    ///
+    /// let schema = Schema::of::<Order>().unwrap();
+    /// let violations = schema.check(&json!({"number": 0})).unwrap_err();
+    /// assert_eq!(violations.iter().next().unwrap().keyword, "minimum");
+    /// ```
+    ///
+    /// # Errors
+    /// As [`new`](Self::new): a pattern in an attribute may be none.
+    #[cfg(feature = "schemars")]
+    pub fn of<T: schemars::JsonSchema>() -> Result<Self, SchemaError> {
+        Self::new(schemars::schema_for!(T).as_value())
+    }
+
+    /// Holds a document against the schema.
+    ///
+    /// # Errors
+    /// Where it does not match; without the values that do not. At most 32 violations are listed
+    /// and 256 counted, and pointers and messages are cut at 256 bytes.
+    pub fn check(&self, document: &Value) -> Result<(), Violations> {
+        self.check_and_tell(document, Values::Hidden)
+    }
+
+    pub(crate) fn check_and_tell(
+        &self,
+        document: &Value,
+        values: Values,
+    ) -> Result<(), Violations> {
+        let Compiled { decides, explains } = &*self.compiled;
+        if decides.is_valid(document) {
+            return Ok(());
+        }
+        Err(violations(explains, document, values))
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Schema").finish_non_exhaustive()
+    }
+}
+
+// ===== impl SchemaError =====
+
+impl SchemaError {
+    fn new(schema: &Value, error: &ValidationError<'_>) -> Self {
+        let pointer = match error.kind() {
+            ValidationErrorKind::Referencing(_) => reference(schema, &error.to_string()),
+            _ => error.instance_path().to_string(),
+        };
+        Self { pointer, message: text(error) }
+    }
+
+    /// Where in the schema, as a JSON pointer; empty for the whole.
+    #[must_use]
+    pub fn pointer(&self) -> &str {
+        &self.pointer
+    }
+}
+
+/// The place of the reference that a message quotes: the error itself has none.
+fn reference(schema: &Value, message: &str) -> String {
+    let quoted = message.split('\'').nth(1).filter(|quoted| !quoted.is_empty());
+    quoted.and_then(|quoted| find(schema, quoted)).unwrap_or_default()
+}
+
+fn find(schema: &Value, quoted: &str) -> Option<String> {
+    let below = |step: &str, value| {
+        let escaped = step.replace('~', "~0").replace('/', "~1");
+        find(value, quoted).map(|rest| format!("/{escaped}{rest}"))
+    };
+    match schema {
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| match value.as_str() {
+            Some(text) if name.starts_with('$') && text.contains(quoted) => {
+                Some(format!("/{name}"))
+            }
+            _ => below(name, value),
+        }),
+        Value::Array(items) => {
+            items.iter().enumerate().find_map(|(index, item)| below(&index.to_string(), item))
+        }
+        _ => None,
+    }
+}
