@@ -52,6 +52,8 @@
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
 //! * [`order`]: the layer that handles messages in the order they were sent. It stands inside of
 //!   dedup, and is not part of the presets yet.
+//! * [`action`]: the layer that says in plain HTTP what a platform is to do, and its counterpart
+//!   around an HTTP client.
 //! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own; then
 //!   [`DedupLayer::for_contract`](dedup::DedupLayer::for_contract) is its layer.
 //! * [`contract`]: what one needs besides to write a layer.
@@ -77,6 +79,7 @@
 //! * `axum`: [`dedup::Attempt`] as an extractor, [`Refusal`] as a reply, and whole paths under nested
 //!   routers. Switch it on under axum.
 
+pub use tower_callback_action as action;
 pub use tower_callback_contract as contract;
 pub use tower_callback_contract::{
     Action, Callback, Content, Contract, Envelope, Exchange, Id, Reason, Receive, ReceiveLayer,
