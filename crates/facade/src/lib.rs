@@ -49,6 +49,7 @@
 //! ```
 //!
 //! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
+//! * `koipy`, with the feature of that name: the same for koipy's three hooks.
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
 //! * [`order`]: the layer that handles messages in the order they were sent. It stands inside of
 //!   dedup, and is not part of the presets yet.
@@ -76,6 +77,7 @@
 //! # Features
 //!
 //! * `wulai` (default): the platform Wulai 吾来.
+//! * `koipy`: the platform koipy.
 //! * `axum`: [`dedup::Attempt`] as an extractor, [`Refusal`] as a reply, and whole paths under nested
 //!   routers. Switch it on under axum.
 
@@ -86,6 +88,8 @@ pub use tower_callback_contract::{
     Refusal, Spelling, Timestamp, Timing, as_written,
 };
 pub use tower_callback_dedup as dedup;
+#[cfg(feature = "koipy")]
+pub use tower_callback_koipy as koipy;
 pub use tower_callback_order as order;
 #[cfg(feature = "wulai")]
 pub use tower_callback_wulai as wulai;
