@@ -189,6 +189,19 @@ async fn replies_arrive_as_they_were_written() {
 }
 
 #[tokio::test]
+async fn text_is_labelled_as_the_bot_reads_it() {
+    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(Res::from(Reply::text("提示"))));
+    for (contract, label) in [
+        (OnMessage::new(), "text/plain; charset=utf-8"),
+        (OnMessage::new().plain_text_as_documented(), "plain/text"),
+    ] {
+        let service = KoipyLayer::for_contract(contract).layer(handler);
+        let reply = service.oneshot(callback(ON_MESSAGE)).await.unwrap();
+        assert_eq!(reply.headers()["content-type"], label);
+    }
+}
+
+#[tokio::test]
 async fn the_table_can_be_edited_for_a_route() {
     let layer = KoipyLayer::on_message().action(|action| {
         action.on(409, Action::Accept).on(500, Action::Refuse { text: "坏了".to_owned() })
