@@ -26,6 +26,19 @@ pub enum Action {
     Use(Content),
 }
 
+impl Action {
+    /// A stable name for machines: `accept`, `retry`, `refuse` or `use`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accept => "accept",
+            Self::Retry { .. } => "retry",
+            Self::Refuse { .. } => "refuse",
+            Self::Use(_) => "use",
+        }
+    }
+}
+
 /// What a platform takes from a reply.
 ///
 /// `Debug` shows sizes only.

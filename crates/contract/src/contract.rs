@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Response, request};
+use http::{Response, StatusCode, header, request};
 
 use crate::{Action, Callback, Envelope, Refusal};
 
@@ -36,6 +36,23 @@ pub trait Contract: Send + Sync + 'static {
     /// The reply that asks the platform for this action.
     fn reply(&self, action: &Action) -> Response<Bytes>;
 
+    /// What a handler meant by a reply of which the platform would make something else; `None` for
+    /// one that does what it seems to. Default: the platform's accept for a 2xx that it would not
+    /// take, and a plain failure for a 4xx or 5xx that it would take.
+    fn meant(&self, reply: &Response<Bytes>) -> Option<Action> {
+        let status = reply.status();
+        let taken = is_taken(&self.action(reply));
+        if status.is_success() && !taken {
+            let mut ok = reply.clone();
+            *ok.status_mut() = StatusCode::OK;
+            Some(self.action(&ok)).filter(is_taken).or(Some(Action::Accept))
+        } else if (status.is_client_error() || status.is_server_error()) && taken {
+            Some(failure(reply))
+        } else {
+            None
+        }
+    }
+
     /// The reply of a layer that answers instead of the handler. Default: a problem document.
     fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
         refusal.to_problem()
@@ -57,6 +74,22 @@ pub trait Contract: Send + Sync + 'static {
     /// How field names are spelled. Default: in one way only.
     fn spelling(&self) -> Spelling {
         as_written
+    }
+}
+
+fn is_taken(action: &Action) -> bool {
+    matches!(action, Action::Accept | Action::Use(_))
+}
+
+/// What a failure says in plain HTTP.
+fn failure(reply: &Response<Bytes>) -> Action {
+    let passes = matches!(reply.status().as_u16(), 408 | 425 | 429 | 500..);
+    if passes {
+        let after = reply.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok());
+        let seconds = after.and_then(|after| after.trim().parse().ok());
+        Action::Retry { after: seconds.map(Duration::from_secs) }
+    } else {
+        Action::Refuse { text: String::from_utf8_lossy(reply.body()).into_owned() }
     }
 }
 
@@ -102,5 +135,73 @@ impl Timing {
     #[must_use]
     pub fn patience(&self) -> Duration {
         self.timeout.saturating_sub(self.timeout / 10)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Content;
+
+    /// A platform that takes nothing but a 200 and a 400.
+    struct Odd;
+
+    impl Contract for Odd {
+        fn name(&self) -> &'static str {
+            "odd"
+        }
+
+        fn timing(&self) -> Timing {
+            Timing::new(Duration::from_secs(1), Duration::from_secs(1))
+        }
+
+        fn exchange(&self, _: &Callback) -> Exchange {
+            Exchange::OneWay
+        }
+
+        fn identify(&self, _: &request::Parts, _: &Callback) -> Result<Envelope, Refusal> {
+            Ok(Envelope::default())
+        }
+
+        fn action(&self, reply: &Response<Bytes>) -> Action {
+            match reply.status().as_u16() {
+                200 if reply.body().is_empty() => Action::Accept,
+                200 | 400 => Action::Use(Content::Merge(reply.body().clone())),
+                _ => Action::Retry { after: None },
+            }
+        }
+
+        fn reply(&self, _: &Action) -> Response<Bytes> {
+            Response::default()
+        }
+    }
+
+    #[test]
+    fn a03_a_reply_means_what_its_status_says() {
+        let meant = |status: u16, body: &'static str| {
+            let reply = Response::builder().status(status).header("retry-after", "7");
+            Odd.meant(&reply.body(Bytes::from(body)).unwrap())
+        };
+        assert_eq!(meant(200, ""), None);
+        assert_eq!(meant(204, ""), Some(Action::Accept));
+        let document = Action::Use(Content::Merge(Bytes::from("{}")));
+        assert_eq!(meant(201, "{}"), Some(document));
+        assert_eq!(meant(400, "no"), Some(Action::Refuse { text: "no".to_owned() }));
+        // These fail on the platform too.
+        for status in [302, 404, 429, 500] {
+            assert_eq!(meant(status, ""), None);
+        }
+    }
+
+    #[test]
+    fn a_failure_that_passes_is_a_retry() {
+        for status in [408, 425, 429, 500, 503] {
+            let reply = Response::builder().status(status);
+            let plain = failure(&reply.body(Bytes::new()).unwrap());
+            assert_eq!(plain, Action::Retry { after: None }, "{status}");
+        }
+        let reply = Response::builder().status(503).header("retry-after", " 7");
+        let seven = Some(Duration::from_secs(7));
+        assert_eq!(failure(&reply.body(Bytes::new()).unwrap()), Action::Retry { after: seven });
     }
 }

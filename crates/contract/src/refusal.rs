@@ -79,6 +79,9 @@ pub enum Reason {
     /// The store of ids did not answer: 503.
     #[error("the store of ids is not available")]
     StoreUnavailable,
+    /// What keeps callbacks that could not be handled did not take this one: 503.
+    #[error("the dead-letter sink is not available")]
+    SinkUnavailable,
     /// The handler panicked, returned an error or broke off its reply: 500.
     #[error("the handler failed")]
     HandlerFailed,
@@ -201,6 +204,7 @@ impl Reason {
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
             Self::StoreUnavailable => "store-unavailable",
+            Self::SinkUnavailable => "sink-unavailable",
             Self::HandlerFailed => "handler-failed",
             Self::InvalidReply(_) => "invalid-reply",
         }
@@ -223,7 +227,8 @@ impl Reason {
             | Self::Crowded
             | Self::Overloaded
             | Self::Draining
-            | Self::StoreUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::StoreUnavailable
+            | Self::SinkUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::HandlerFailed | Self::InvalidReply(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -287,6 +292,7 @@ mod tests {
             Reason::Overloaded,
             Reason::Draining,
             Reason::StoreUnavailable,
+            Reason::SinkUnavailable,
         ] {
             let response = Refusal::new(reason).to_problem();
             assert_eq!(
@@ -349,6 +355,7 @@ mod tests {
             Reason::Overloaded,
             Reason::Draining,
             Reason::StoreUnavailable,
+            Reason::SinkUnavailable,
             Reason::HandlerFailed,
             Reason::InvalidReply(violations()),
         ]
@@ -370,6 +377,7 @@ mod tests {
                 "503 overloaded too many callbacks run",
                 "503 draining the receiver shuts down",
                 "503 store-unavailable the store of ids is not available",
+                "503 sink-unavailable the dead-letter sink is not available",
                 "500 handler-failed the handler failed",
                 "500 invalid-reply the handler's reply does not match its schema",
             ]

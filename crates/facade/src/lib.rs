@@ -49,10 +49,13 @@
 //! ```
 //!
 //! * [`wulai`]: all that Wulai's three callbacks need, and each piece on its own.
+//! * `koipy`, with the feature of that name: the same for koipy's three hooks.
 //! * [`dedup`]: the layer that runs a handler once per id, for any platform.
 //! * [`order`]: the layer that handles messages in the order they were sent. It stands inside of
 //!   dedup.
 //! * [`schema`]: the layer that holds callbacks and replies against a JSON Schema.
+//! * [`action`]: the layer that says in plain HTTP what a platform is to do, and its counterpart
+//!   around an HTTP client.
 //! * At the root: the vocabulary, with [`Contract`], to describe a platform of your own; then
 //!   [`DedupLayer::for_contract`](dedup::DedupLayer::for_contract) is its layer.
 //! * [`contract`]: what one needs besides to write a layer.
@@ -75,11 +78,13 @@
 //! # Features
 //!
 //! * `wulai` (default): the platform Wulai 吾来.
+//! * `koipy`: the platform koipy.
 //! * `axum`: extractors for handlers, which are [`Envelope`], [`dedup::Attempt`], [`order::Position`]
 //!   and `Payload`, the callback read into a type; [`Refusal`] as a reply, and whole paths under
 //!   nested routers. Switch it on under axum.
 //! * `schemars`: `schema::Schema::of`, for types that derive their schema.
 
+pub use tower_callback_action as action;
 pub use tower_callback_contract as contract;
 #[cfg(feature = "axum")]
 pub use tower_callback_contract::Payload;
@@ -88,6 +93,8 @@ pub use tower_callback_contract::{
     Refusal, Spelling, Timestamp, Timing, as_written,
 };
 pub use tower_callback_dedup as dedup;
+#[cfg(feature = "koipy")]
+pub use tower_callback_koipy as koipy;
 pub use tower_callback_order as order;
 pub use tower_callback_schema as schema;
 #[cfg(feature = "wulai")]

@@ -1,0 +1,164 @@
+use std::{
+    fmt,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_body_util::{BodyExt, Limited};
+use tokio::time::timeout;
+use tower::ServiceExt;
+use tower_callback_contract::{
+    Action, Contract, Limits, Reason, ResponseFuture, is_callback, receive, refuse,
+};
+use tower_service::Service;
+
+use crate::{
+    BoxError,
+    layer::Settings,
+    rule::{Decision, Sink},
+    table::{Seen, Verdict},
+    wire::{refused, said},
+};
+
+/// Middleware that asks the platform for what the handler's reply means. Made by
+/// [`ActionLayer`](crate::ActionLayer).
+///
+/// It is always ready; the inner service is polled ready when the callback has been received.
+pub struct Acted<S, C> {
+    inner: S,
+    contract: Arc<C>,
+    settings: Arc<Settings>,
+}
+
+/// A handler's reply, as far as it is looked at.
+struct Read<B> {
+    reply: Response<Bytes>,
+    /// The body, where that is not in the reply.
+    unread: Option<B>,
+}
+
+impl<S, C> Acted<S, C> {
+    pub(crate) fn new(inner: S, contract: Arc<C>, settings: Arc<Settings>) -> Self {
+        Self { inner, contract, settings }
+    }
+}
+
+// By hand: a derive would ask for `C: Clone`.
+impl<S: Clone, C> Clone for Acted<S, C> {
+    fn clone(&self) -> Self {
+        let (contract, settings) = (Arc::clone(&self.contract), Arc::clone(&self.settings));
+        Self { inner: self.inner.clone(), contract, settings }
+    }
+}
+
+impl<S, C: Contract> fmt::Debug for Acted<S, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acted").field("contract", &self.contract.name()).finish_non_exhaustive()
+    }
+}
+
+impl<S, C, B, ResBody> Service<Request<B>> for Acted<S, C>
+where
+    S: Service<Request<B>, Response = Response<ResBody>, Error: Send, Future: Send>,
+    S: Clone + Send + 'static,
+    C: Contract,
+    B: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+    ResBody: Body<Data: Send, Error: Into<BoxError>> + From<Bytes> + Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = ResponseFuture<S, Request<B>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        if is_callback(&request) {
+            ResponseFuture::layered(act(self.clone(), request))
+        } else {
+            ResponseFuture::passed(self.inner.clone(), request)
+        }
+    }
+}
+
+async fn act<S, C, B, ResBody>(
+    service: Acted<S, C>,
+    request: Request<B>,
+) -> Result<S::Response, S::Error>
+where
+    S: Service<Request<B>, Response = Response<ResBody>>,
+    C: Contract,
+    B: Body<Error: Into<BoxError>> + From<Bytes>,
+    ResBody: Body<Error: Into<BoxError>> + From<Bytes>,
+{
+    let Acted { inner, contract, settings } = service;
+    let contract = &*contract;
+    let (head, callback) = match receive(contract, Limits::of(contract), request).await {
+        Ok(received) => received,
+        Err(refusal) => return Ok(refuse(contract, refusal)),
+    };
+    let copy = || callback.clone().into_request(head.clone());
+    let letter = settings.table.may_dead_letter().then(copy);
+    let response = inner.oneshot(callback.into_request(head)).await?;
+    let Some(Read { mut reply, unread }) = read(response, settings.limit).await else {
+        tracing::error!(contract = contract.name(), "handler broke off its reply");
+        return Ok(refuse(contract, Reason::HandlerFailed.into()));
+    };
+    let seen = if unread.is_some() { Seen::HeadOnly } else { Seen::Whole };
+    let reply = match settings.table.verdict(contract, &reply, seen) {
+        Verdict::Stands => {
+            let action = contract.action(&reply);
+            reply.extensions_mut().insert(action);
+            return Ok(reply.map(|body| unread.unwrap_or_else(|| body.into())));
+        }
+        Verdict::Refused(refusal) => refused(contract, reply, refusal),
+        Verdict::Decided(Decision::Say(action)) => said(contract, reply, &action),
+        Verdict::Decided(Decision::DeadLetter(sink)) => {
+            let letter = letter.expect("kept where the table may want it");
+            dead_lettered(contract, reply, sink, letter).await
+        }
+    };
+    Ok(reply.map(Into::into))
+}
+
+/// Accepts what the sink has taken. What it has not is refused: it is still the platform's.
+async fn dead_lettered<C: Contract>(
+    contract: &C,
+    reply: Response<Bytes>,
+    sink: Sink,
+    mut letter: Request<Bytes>,
+) -> Response<Bytes> {
+    let status = reply.status();
+    letter.extensions_mut().insert(status);
+    let taken = timeout(contract.timing().patience(), sink.oneshot(letter)).await;
+    let (name, status) = (contract.name(), status.as_u16());
+    match taken.unwrap_or_else(|late| Err(late.into())) {
+        Ok(()) => {
+            tracing::warn!(contract = name, status, "callback handed to the dead-letter sink");
+            said(contract, reply, &Action::Accept)
+        }
+        Err(error) => {
+            tracing::error!(contract = name, status, error = &*error, "dead-letter sink failed");
+            refused(contract, reply, Reason::SinkUnavailable.into())
+        }
+    }
+}
+
+/// The whole reply; its head, if the body is too large or of a length not known beforehand; `None`
+/// if the body breaks off.
+async fn read<B>(response: Response<B>, limit: usize) -> Option<Read<B>>
+where
+    B: Body<Error: Into<BoxError>>,
+{
+    let length = response.body().size_hint().exact();
+    let (head, body) = response.into_parts();
+    if length.is_none_or(|length| length > limit as u64) {
+        return Some(Read { reply: Response::from_parts(head, Bytes::new()), unread: Some(body) });
+    }
+    let whole = Limited::new(body, limit).collect().await.ok()?;
+    Some(Read { reply: Response::from_parts(head, whole.to_bytes()), unread: None })
+}

@@ -1,0 +1,130 @@
+use std::{any::type_name, cmp::Reverse, fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{Extensions, Response, StatusCode};
+use tower_callback_contract::{Action, Contract, Refusal};
+
+use crate::{Rule, Statuses, rule::Decision};
+
+/// What to do with a reply that would not do what it seems to, as when a platform ignores the very
+/// status it is refused with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnMistake {
+    /// Send what was meant instead, by the contract's account of it.
+    #[default]
+    Mend,
+    /// Send it as it is, with a warning in the log.
+    Warn,
+    /// Send it as it is.
+    Leave,
+}
+
+/// Which replies ask for what.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Table {
+    by_status: Vec<(Statuses, Rule)>,
+    by_error: Vec<ErrorRule>,
+    pub(crate) on_mistake: OnMistake,
+}
+
+#[derive(Clone)]
+struct ErrorRule {
+    error: &'static str,
+    rule: Arc<OfExtensions>,
+}
+
+type OfExtensions = dyn Fn(&Extensions) -> Option<Rule> + Send + Sync;
+
+/// What becomes of a reply.
+pub(crate) enum Verdict {
+    /// It goes as it is.
+    Stands,
+    Decided(Decision),
+    Refused(Refusal),
+}
+
+/// How much of a reply was read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    Whole,
+    HeadOnly,
+}
+
+impl Table {
+    pub(crate) fn on(&mut self, statuses: Statuses, rule: Rule) {
+        self.by_status.push((statuses, rule));
+    }
+
+    pub(crate) fn on_error<E, R>(&mut self, decide: impl Fn(&E) -> R + Send + Sync + 'static)
+    where
+        E: Send + Sync + 'static,
+        R: Into<Rule>,
+    {
+        let rule =
+            move |extensions: &Extensions| extensions.get().map(|error| decide(error).into());
+        self.by_error.push(ErrorRule { error: type_name::<E>(), rule: Arc::new(rule) });
+    }
+
+    pub(crate) fn may_dead_letter(&self) -> bool {
+        let is_sink = |(_, rule): &(_, Rule)| matches!(rule.0, Decision::DeadLetter(_));
+        // What a typed error leads to is not known before it is there.
+        !self.by_error.is_empty() || self.by_status.iter().any(is_sink)
+    }
+
+    /// What the handler said itself comes first, then the table, then the contract.
+    pub(crate) fn verdict<C: Contract>(
+        &self,
+        contract: &C,
+        reply: &Response<Bytes>,
+        seen: Seen,
+    ) -> Verdict {
+        let (status, extensions) = (reply.status(), reply.extensions());
+        if let Some(action) = extensions.get::<Action>() {
+            return Verdict::Decided(Decision::Say(action.clone()));
+        }
+        if let Some(rule) = self.of_error(extensions).or_else(|| self.of_status(status)) {
+            return Verdict::Decided(rule.0);
+        }
+        if let Some(refusal) = extensions.get::<Refusal>() {
+            return Verdict::Refused(refusal.clone());
+        }
+        // A head alone tells a mistake as little as a lack of content.
+        match contract.meant(reply).filter(|_| seen == Seen::Whole) {
+            Some(meant) => self.mistaken(contract, status, meant),
+            None => Verdict::Stands,
+        }
+    }
+
+    fn of_error(&self, extensions: &Extensions) -> Option<Rule> {
+        self.by_error.iter().rev().find_map(|by_error| (by_error.rule)(extensions))
+    }
+
+    fn of_status(&self, status: StatusCode) -> Option<Rule> {
+        let rules = self.by_status.iter().enumerate();
+        let matching = rules.filter(|(_, (statuses, _))| statuses.contains(status));
+        let narrowest = matching.min_by_key(|(at, (statuses, _))| (statuses.width(), Reverse(*at)));
+        narrowest.map(|(_, (_, rule))| rule.clone())
+    }
+
+    fn mistaken<C: Contract>(&self, contract: &C, status: StatusCode, meant: Action) -> Verdict {
+        let (contract, status, action) = (contract.name(), status.as_u16(), meant.name());
+        match self.on_mistake {
+            OnMistake::Mend => {
+                tracing::debug!(contract, status, action, "reply mended to what it meant");
+                Verdict::Decided(Decision::Say(meant))
+            }
+            OnMistake::Warn => {
+                tracing::warn!(contract, status, action, "reply does not do what it seems to mean");
+                Verdict::Stands
+            }
+            OnMistake::Leave => Verdict::Stands,
+        }
+    }
+}
+
+impl fmt::Debug for ErrorRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.error)
+    }
+}

@@ -1,0 +1,463 @@
+//! The receiving layer from outside, row by row of the semantics it promises.
+
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
+mod support;
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tokio::time::{Instant, sleep};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
+use tower_callback_action::{ActionLayer, OnMistake, Rule, Statuses};
+use tower_callback_contract::{Action, Callback, Content, Reason, Refusal};
+use tower_callback_dedup::{Attempt, DedupLayer, Outcome, Previous};
+use tower_callback_wulai::{MessageDelivery, MessageRoute};
+use tower_test::mock::pair;
+
+use support::{AnyBody, BoxError, Hook, callback, capture_events, reply};
+
+type Res = Response<AnyBody>;
+
+fn hook() -> ActionLayer<Hook> {
+    ActionLayer::for_contract(Hook)
+}
+
+fn retry(seconds: impl Into<Option<u64>>) -> Action {
+    Action::Retry { after: seconds.into().map(Duration::from_secs) }
+}
+
+fn refuse(text: &str) -> Action {
+    Action::Refuse { text: text.to_owned() }
+}
+
+/// What comes of a handler's reply: status, body, and the action beside them.
+async fn said<C: tower_callback_contract::Contract>(
+    layer: &ActionLayer<C>,
+    reply: Res,
+) -> (u16, String, Action) {
+    let reply = sent(layer, reply).await;
+    let (head, body) = reply.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let action = head.extensions.get::<Action>().cloned().expect("an action");
+    (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap(), action)
+}
+
+async fn sent<C: tower_callback_contract::Contract>(layer: &ActionLayer<C>, reply: Res) -> Res {
+    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
+    let answering = tokio::spawn(layer.layer(mock).oneshot(callback()));
+    let (request, respond) = handler.next_request().await.expect("the handler runs");
+    assert!(request.extensions().get::<Callback>().is_some());
+    respond.send_response(reply);
+    answering.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a01_without_an_entry_a_reply_goes_as_it_is() {
+    let layer = hook();
+    for (status, body, action) in [
+        (200, "", Action::Accept),
+        (200, "{}", Action::Use(Content::Merge("{}".into()))),
+        (403, "no", refuse("no")),
+        (500, "oh", refuse("oh")),
+    ] {
+        let expected = (status, body.to_owned(), action);
+        assert_eq!(said(&layer, reply(status, body)).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a01_no_failure_becomes_an_accept_by_itself() {
+    let delivery = ActionLayer::for_contract(MessageDelivery::new());
+    for status in [400, 401, 404, 408, 409, 422, 429, 451, 499, 500, 503, 599] {
+        let (sent, _, action) = said(&hook(), reply(status, "x")).await;
+        assert!(sent > 400 && matches!(action, Action::Refuse { .. }), "{status}: {action:?}");
+        let (sent, _, action) = said(&delivery, reply(status, "x")).await;
+        assert_eq!((sent, action), (status, retry(None)));
+    }
+}
+
+#[tokio::test]
+async fn the_table_reads_as_one_says_it() {
+    let layer = ActionLayer::for_contract(MessageDelivery::new())
+        .on(500, Action::Accept)
+        .on(409, Action::Accept)
+        .on(429, retry(30))
+        .on(StatusCode::GONE, refuse("gone"));
+    for status in [500, 409] {
+        let accepted = (200, "success".to_owned(), Action::Accept);
+        assert_eq!(said(&layer, reply(status, "x")).await, accepted, "{status}");
+    }
+    let busy = sent(&layer, reply(429, "x")).await;
+    assert_eq!((busy.status().as_u16(), &busy.headers()["retry-after"]), (503, &30.into()));
+    // Wulai cannot be told when, nor to give up: what it does is what stands there.
+    assert_eq!(busy.extensions().get(), Some(&retry(None)));
+    assert_eq!(said(&layer, reply(410, "x")).await, (503, String::new(), retry(None)));
+}
+
+#[tokio::test]
+async fn the_narrowest_entry_counts_then_the_last_one() {
+    let layer = hook()
+        .otherwise(refuse("any"))
+        .on(Statuses::SERVER_ERRORS, refuse("class"))
+        .on(502, refuse("one"))
+        .on(500..=503, refuse("range"))
+        .on(503, Action::Accept)
+        .on(503, refuse("last"));
+    for (status, text) in
+        [(200, "any"), (404, "any"), (504, "class"), (501, "range"), (502, "one"), (503, "last")]
+    {
+        assert_eq!(said(&layer, reply(status, "x")).await.2, refuse(text), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn an_action_in_the_extensions_comes_before_all() {
+    let layer = hook().otherwise(Action::Accept).on_error(|_: &Missing| Action::Accept);
+    let mut decided = reply(500, "stack trace");
+    decided.extensions_mut().insert(Missing);
+    decided.extensions_mut().insert(refuse("not you"));
+    let expected = (403, "not you".to_owned(), refuse("not you"));
+    assert_eq!(said(&layer, decided).await, expected);
+}
+
+#[derive(Clone)]
+struct Missing;
+
+#[derive(Clone)]
+struct Broken(u8);
+
+#[tokio::test]
+async fn a_typed_error_comes_before_the_status() {
+    let layer = hook()
+        .on(500, Action::Accept)
+        .on_error(|Broken(code)| refuse(&format!("broken {code}")))
+        .on_error(|_: &Missing| Action::Accept);
+    let with = |error: Option<Broken>| {
+        let mut reply = reply(500, "x");
+        error.map(|error| reply.extensions_mut().insert(error));
+        reply
+    };
+    assert_eq!(said(&layer, with(Some(Broken(7)))).await.2, refuse("broken 7"));
+    assert_eq!(said(&layer, with(None)).await.2, Action::Accept);
+    let mut both = with(Some(Broken(7)));
+    both.extensions_mut().insert(Missing);
+    assert_eq!(said(&layer, both).await.2, Action::Accept);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_handler_is_refused_the_contracts_way() {
+    let refused = || {
+        let refusal = Refusal::new(Reason::Malformed { line: 1, column: 1 });
+        let mut reply = reply(400, "whatever");
+        reply.extensions_mut().insert(refusal);
+        reply
+    };
+    let reply = sent(&hook(), refused()).await;
+    assert_eq!(reply.status(), 418);
+    assert_eq!(reply.extensions().get::<Refusal>().unwrap().reason().code(), "malformed");
+    // An entry of the table says more.
+    assert_eq!(said(&hook().on(400, Action::Accept), refused()).await.2, Action::Accept);
+}
+
+#[tokio::test]
+async fn a02_what_the_platform_cannot_do_becomes_what_it_can_and_is_logged() {
+    let (events, _guard) = capture_events();
+    let layer = hook().on(429, retry(30));
+    let (status, _, action) = said(&layer, reply(429, "x")).await;
+    assert_eq!((status, action), (503, refuse("later")));
+    let warnings = events.lines("WARN");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("action=\"retry\" becomes=\"refuse\""), "{warnings:?}");
+
+    let (events, _guard) = capture_events();
+    said(&hook().on(429, refuse("no")), reply(429, "x")).await;
+    assert_eq!(events.text(), "");
+}
+
+#[tokio::test]
+async fn a03_a_mistake_is_mended_warned_about_or_left() {
+    let (events, _guard) = capture_events();
+    let mended = said(&hook(), reply(400, "not you")).await;
+    assert_eq!(mended, (403, "not you".to_owned(), refuse("not you")));
+    assert_eq!(events.lines("WARN"), Vec::<String>::new());
+
+    let left = (400, "not you".to_owned(), Action::Accept);
+    assert_eq!(said(&hook().on_mistake(OnMistake::Leave), reply(400, "not you")).await, left);
+    assert_eq!(events.lines("WARN"), Vec::<String>::new());
+
+    assert_eq!(said(&hook().on_mistake(OnMistake::Warn), reply(400, "not you")).await, left);
+    let warnings = events.lines("WARN");
+    assert!(warnings.len() == 1 && !warnings[0].contains("not you"), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a03_a_success_that_the_platform_would_not_take_is_mended() {
+    let delivery = ActionLayer::for_contract(MessageDelivery::new());
+    let accepted = (200, "success".to_owned(), Action::Accept);
+    assert_eq!(said(&delivery, reply(204, "")).await, accepted);
+    let route = ActionLayer::for_contract(MessageRoute::new());
+    let document = Action::Use(Content::Merge("{\"a\":1}".into()));
+    let merged = (200, "{\"a\":1}".to_owned(), document);
+    assert_eq!(said(&route, reply(201, "{\"a\":1}")).await, merged);
+}
+
+#[tokio::test]
+async fn what_is_rewritten_keeps_what_is_not_about_its_body() {
+    let mut handled = reply(500, "<html>");
+    for (name, value) in [
+        ("content-type", "text/html"),
+        ("content-length", "6"),
+        ("content-encoding", "br"),
+        ("etag", "\"1\""),
+        ("retry-after", "7"),
+        ("x-request-id", "abc"),
+        ("set-cookie", "a"),
+        ("set-cookie", "b"),
+    ] {
+        handled.headers_mut().append(name, value.parse().unwrap());
+    }
+    handled.extensions_mut().insert(Broken(1));
+    let reply = sent(&hook().on(500, refuse("no")), handled).await;
+    let mut headers: Vec<_> =
+        reply.headers().iter().map(|(n, v)| format!("{n}: {}", v.to_str().unwrap())).collect();
+    headers.sort();
+    let expected =
+        ["content-type: text/plain", "set-cookie: a", "set-cookie: b", "x-request-id: abc"];
+    assert_eq!(headers, expected);
+    assert!(reply.extensions().get::<Broken>().is_some());
+}
+
+#[tokio::test]
+async fn a_reply_of_unknown_length_is_judged_by_its_head() {
+    let stream = |status| Response::builder().status(status).body(AnyBody::stream("{}")).unwrap();
+    // It would be a mistake, if its body were known.
+    let expected = (400, "{}".to_owned(), Action::Accept);
+    assert_eq!(said(&hook(), stream(400)).await, expected);
+    assert_eq!(said(&hook().on(500, refuse("no")), stream(500)).await.1, "no");
+    // The same for one that is too large.
+    let small = hook().limit(3);
+    assert_eq!(said(&small, reply(400, "four")).await.0, 400);
+    assert_eq!(said(&small, reply(400, "odd")).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_reply_that_breaks_off_is_a_failure_of_the_handler() {
+    let broken = Response::new(AnyBody::broken(2));
+    let refused = sent(&hook(), broken).await;
+    assert_eq!(refused.status(), 418);
+    let refusal = refused.extensions().get::<Refusal>().unwrap();
+    assert_eq!(refusal.reason(), &Reason::HandlerFailed);
+}
+
+#[tokio::test]
+async fn what_is_no_callback_passes_through() {
+    let handler = service_fn(async |request: Request<AnyBody>| {
+        assert!(request.extensions().get::<Callback>().is_none());
+        Ok::<_, BoxError>(reply(400, "as it is"))
+    });
+    let service = hook().otherwise(Action::Accept).layer(handler);
+    for method in ["GET", "HEAD", "OPTIONS"] {
+        let request = Request::builder().method(method).body(AnyBody::from(Bytes::new())).unwrap();
+        let reply = service.clone().oneshot(request).await.unwrap();
+        assert_eq!(reply.status(), 400);
+        assert!(reply.extensions().get::<Action>().is_none());
+    }
+}
+
+// ===== Dead letters =====
+
+type Letters = Arc<Mutex<Vec<(Bytes, StatusCode, bool)>>>;
+
+/// A sink that takes so long, or fails.
+fn sink(
+    letters: &Letters,
+    takes: Duration,
+    fails: bool,
+) -> impl Service<Request<Bytes>, Response = (), Error = BoxError, Future: Send>
++ Clone
++ Send
++ Sync
++ 'static {
+    let letters = Arc::clone(letters);
+    service_fn(move |request: Request<Bytes>| {
+        let letters = Arc::clone(&letters);
+        async move {
+            sleep(takes).await;
+            if fails {
+                return Err("the disk is full".into());
+            }
+            let status = *request.extensions().get::<StatusCode>().unwrap();
+            let is_received = request.extensions().get::<Callback>().is_some();
+            letters.lock().unwrap().push((request.into_body(), status, is_received));
+            Ok(())
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_letter_has_reached_its_sink_before_the_platform_hears_of_it() {
+    let letters = Letters::default();
+    let slow = Rule::dead_letter(sink(&letters, Duration::from_millis(100), false));
+    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, slow);
+    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
+    let start = Instant::now();
+    let answering = tokio::spawn(layer.layer(mock).oneshot(callback()));
+    let (_, respond) = handler.next_request().await.unwrap();
+    respond.send_response(reply(422, "poison"));
+    let accepted = answering.await.unwrap().unwrap();
+    assert_eq!(accepted.status(), 200);
+    assert_eq!(start.elapsed().as_millis(), 100);
+    let expected = (support::BODY.into(), StatusCode::UNPROCESSABLE_ENTITY, true);
+    assert_eq!(*letters.lock().unwrap(), [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_callback_that_its_sink_did_not_take_is_still_the_platforms() {
+    let letters = Letters::default();
+    // Wulai waits for 5 s.
+    let hour = Duration::from_secs(3600);
+    for (takes, fails, waited) in [(Duration::ZERO, true, 0), (hour, false, 4_500)] {
+        let (events, _guard) = capture_events();
+        let rule = Rule::dead_letter(sink(&letters, takes, fails));
+        let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, rule);
+        let start = Instant::now();
+        let refused = sent(&layer, reply(422, "poison")).await;
+        assert_eq!(start.elapsed().as_millis(), waited);
+        assert_eq!(
+            (refused.status().as_u16(), &refused.headers()["retry-after"]),
+            (503, &1.into())
+        );
+        assert_eq!(refused.extensions().get(), Some(&retry(None)));
+        let refusal = refused.extensions().get::<Refusal>().unwrap();
+        assert_eq!(refusal.reason(), &Reason::SinkUnavailable);
+        assert_eq!(events.lines("ERROR").len(), 1);
+    }
+    assert!(letters.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_typed_error_can_lead_to_the_sink() {
+    let letters = Letters::default();
+    let rule = Rule::dead_letter(sink(&letters, Duration::ZERO, false));
+    let layer = hook().on_error(move |_: &Missing| rule.clone());
+    let mut poison = reply(500, "x");
+    poison.extensions_mut().insert(Missing);
+    assert_eq!(said(&layer, poison).await.2, Action::Accept);
+    assert_eq!(said(&layer, reply(500, "x")).await.2, refuse("x"));
+    assert_eq!(letters.lock().unwrap().len(), 1);
+}
+
+// ===== With dedup outside =====
+
+#[tokio::test]
+async fn dedup_remembers_and_releases_by_what_was_decided() {
+    let run = AtomicU32::new(0);
+    let run: &'static AtomicU32 = Box::leak(Box::new(run));
+    let handler = move |status: u16| {
+        service_fn(move |_: Request<AnyBody>| async move {
+            run.fetch_add(1, Ordering::SeqCst);
+            Ok::<_, BoxError>(reply(status, "x"))
+        })
+    };
+    let table = || {
+        let table = ActionLayer::for_contract(MessageDelivery::new()).on(409, Action::Accept);
+        table.on(202, retry(None))
+    };
+    for (status, second, runs) in [
+        // An accept by the table is remembered, also in place of a failure or of a 204,
+        (409, Outcome::Replayed, 1),
+        (204, Outcome::Replayed, 1),
+        // and a retry runs again, also in place of a success.
+        (500, Outcome::First, 2),
+        (202, Outcome::First, 2),
+    ] {
+        run.store(0, Ordering::SeqCst);
+        let dedup = DedupLayer::for_contract(MessageDelivery::new());
+        let service = dedup.layer(table().layer(handler(status)));
+        service.clone().oneshot(callback()).await.unwrap();
+        let again = service.oneshot(callback()).await.unwrap();
+        assert_eq!(again.extensions().get(), Some(&second), "{status}");
+        assert_eq!(run.load(Ordering::SeqCst), runs, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_callback_whose_sink_failed_runs_again() {
+    let letters = Letters::default();
+    let rule = Rule::dead_letter(sink(&letters, Duration::ZERO, true));
+    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, rule);
+    let attempts = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&attempts);
+    let handler = service_fn(move |request: Request<AnyBody>| {
+        seen.lock().unwrap().push(*request.extensions().get::<Attempt>().unwrap());
+        async { Ok::<_, BoxError>(reply(422, "poison")) }
+    });
+    let service = DedupLayer::for_contract(MessageDelivery::new()).layer(layer.layer(handler));
+    for _ in 0..2 {
+        assert_eq!(service.clone().oneshot(callback()).await.unwrap().status(), 503);
+    }
+    let second = Attempt { number: 2, previous: Some(Previous::Failed) };
+    assert_eq!(*attempts.lock().unwrap(), [Attempt::FIRST, second]);
+}
+
+// ===== What every layer does =====
+
+/// `ConcurrencyLimit` panics when called on a clone nobody polled ready.
+#[tokio::test]
+async fn calls_the_service_that_was_polled_ready() {
+    let handler = service_fn(async |_: Request<AnyBody>| Ok::<_, BoxError>(reply(200, "")));
+    let service = hook().layer(ConcurrencyLimitLayer::new(1).layer(handler));
+    for _ in 0..2 {
+        assert_eq!(service.clone().oneshot(callback()).await.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn dropping_the_response_future_releases_the_service() {
+    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
+    let service = hook().layer(ConcurrencyLimitLayer::new(1).layer(mock));
+    let mut dropped = tokio::spawn(service.clone().oneshot(callback()));
+    let (_, _held) = handler.next_request().await.unwrap();
+    dropped.abort();
+    assert!((&mut dropped).await.unwrap_err().is_cancelled());
+    let second = tokio::spawn(service.oneshot(callback()));
+    handler.next_request().await.unwrap().1.send_response(reply(200, ""));
+    assert_eq!(second.await.unwrap().unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn passes_errors_through() {
+    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
+    let answering = tokio::spawn(hook().otherwise(Action::Accept).layer(mock).oneshot(callback()));
+    handler.next_request().await.unwrap().1.send_error("no database");
+    assert_eq!(answering.await.unwrap().unwrap_err().to_string(), "no database");
+}
+
+#[test]
+fn is_send_and_sync() {
+    fn check<T: Send + Sync + Clone + std::fmt::Debug>(_: &T) {}
+    let layer = hook().on(422, Rule::dead_letter(service_fn(async |_| Ok::<_, BoxError>(()))));
+    check(&layer);
+    check(&layer.layer(()));
+    let shown =
+        format!("{:?}", hook().on(500, refuse("no")).on_error(|_: &Missing| Action::Accept));
+    assert!(shown.contains("500") && shown.contains("Missing"), "{shown}");
+}
+
+#[tokio::test]
+async fn works_on_full_bodies_too() {
+    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+        Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
+    });
+    let request = Request::post("/").body(support::BODY.into()).unwrap();
+    assert_eq!(hook().layer(handler).oneshot(request).await.unwrap().status(), 200);
+}

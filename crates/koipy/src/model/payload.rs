@@ -1,0 +1,37 @@
+use serde_json::{Map, Value};
+use tower_callback_contract::{Callback, Refusal};
+
+use super::{Message, SlaveRequest, TestResult, read::section};
+use crate::Secret;
+
+/// What koipy sends to each of its hooks.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Payload {
+    /// The command, as Telegram has it; empty where no message led to the call.
+    pub message: Message,
+    /// The bot's configuration, tokens and all.
+    pub config: Unknown,
+    /// The task, as it goes to a back end.
+    pub slave_request: SlaveRequest,
+    /// What the back end measured; empty until `onResult`.
+    pub result: TestResult,
+    /// Reserved.
+    pub addons: Unknown,
+}
+
+/// Fields as they came, which no model knows.
+pub type Unknown = Secret<Map<String, Value>>;
+
+impl TryFrom<&Callback> for Payload {
+    type Error = Refusal;
+
+    fn try_from(callback: &Callback) -> Result<Self, Refusal> {
+        Ok(Self {
+            message: section(callback, "message")?,
+            config: section(callback, "config")?,
+            slave_request: section(callback, "slaveRequest")?,
+            result: section(callback, "result")?,
+            addons: section(callback, "addons")?,
+        })
+    }
+}

@@ -1,0 +1,262 @@
+//! `KoipyLayer` from outside: who fails how, and what a copy gets.
+
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
+use std::{
+    convert::Infallible,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_callback_contract::{Action, Callback, Refusal};
+use tower_callback_dedup::Outcome;
+use tower_callback_koipy::{
+    KoipyContract, KoipyLayer, OnMessage, Payload, PreSendReply, Reply, ResultReply,
+    hook::{self, Hook},
+};
+use tower_test::mock::pair;
+
+type Req = Request<Full<Bytes>>;
+type Res = Response<Full<Bytes>>;
+
+const ON_MESSAGE: &str = include_str!("payloads/on_message.json");
+const ON_PRE_SEND: &str = include_str!("payloads/on_pre_send.json");
+const ON_RESULT: &str = include_str!("payloads/on_result.json");
+
+fn closed() -> KoipyLayer<hook::OnMessage> {
+    KoipyLayer::for_contract(OnMessage::new().fail_closed())
+}
+
+fn callback(body: impl Into<Bytes>) -> Req {
+    // Without a content type, as older versions of the bot send it.
+    Request::post("/hook").body(Full::new(body.into())).unwrap()
+}
+
+fn plain(status: u16, text: &'static str) -> Res {
+    Response::builder()
+        .status(status)
+        .header("content-type", "text/plain")
+        .body(text.into())
+        .unwrap()
+}
+
+/// What the platform does on what is sent.
+async fn does<H: Hook>(layer: &KoipyLayer<H>, body: &str, reply: Res) -> Action {
+    let (mock, mut handler) = pair::<Req, Res>();
+    let answering = tokio::spawn(layer.layer(mock).oneshot(callback(body.to_owned())));
+    handler.next_request().await.unwrap().1.send_response(reply);
+    read(answering.await.unwrap().unwrap()).await
+}
+
+async fn read(response: Res) -> Action {
+    let (head, body) = response.into_parts();
+    let whole = Response::from_parts(head, body.collect().await.unwrap().to_bytes());
+    tower_callback_contract::Contract::action(&OnMessage::new(), &whole)
+}
+
+fn refuse(text: &str) -> Action {
+    Action::Refuse { text: text.to_owned() }
+}
+
+#[tokio::test]
+async fn a_crash_or_overload_lets_the_test_go_on_unless_it_is_to_fail_closed() {
+    for status in [408, 425, 429, 500, 502, 503, 599] {
+        let open = does(&KoipyLayer::on_message(), ON_MESSAGE, plain(status, "oh")).await;
+        assert_eq!(open, Action::Accept, "{status}");
+        assert_eq!(
+            does(&closed(), ON_MESSAGE, plain(status, "oh")).await,
+            refuse("oh"),
+            "{status}"
+        );
+    }
+    // What a handler says of a user is no failure of its own.
+    for status in [400, 401, 403, 404, 409, 422, 451] {
+        let open = does(&KoipyLayer::on_message(), ON_MESSAGE, plain(status, "no")).await;
+        assert_eq!(open, refuse("no"), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn d05_a_panic_lets_the_test_go_on_unless_it_is_to_fail_closed() {
+    async fn panic(_: Req) -> Result<Res, Infallible> {
+        panic!("a bug")
+    }
+    let open = KoipyLayer::on_message().layer(service_fn(panic));
+    let reply = open.oneshot(callback(ON_MESSAGE)).await.unwrap();
+    assert_eq!(reply.extensions().get::<Refusal>().unwrap().reason().code(), "handler-failed");
+    assert_eq!(read(reply).await, Action::Accept);
+    let reply = closed().layer(service_fn(panic)).oneshot(callback(ON_MESSAGE)).await.unwrap();
+    assert_eq!(read(reply).await, refuse("the handler failed"));
+}
+
+#[tokio::test]
+async fn r03_what_cannot_be_read_lets_the_test_go_on_and_says_why() {
+    let never = service_fn(async |_: Req| -> Result<Res, Infallible> { unreachable!() });
+    for body in ["", "{", "[]", r#"{"message": {"from-user": 1, "from_user": 2}}"#] {
+        let open = KoipyLayer::on_message().layer(never);
+        let reply = open.oneshot(callback(body)).await.unwrap();
+        // koipy ignores a 400, and whoever tries it with curl sees what is wrong.
+        assert_eq!(reply.status(), 400, "{body}");
+        assert_eq!(reply.headers()["content-type"], "application/problem+json");
+        let reply = closed().layer(never).oneshot(callback(body)).await.unwrap();
+        assert_eq!(reply.status(), 422, "{body}");
+        assert!(matches!(read(reply).await, Action::Refuse { .. }));
+    }
+}
+
+#[tokio::test]
+async fn a_payload_that_does_not_fit_its_model_fails_the_same_way() {
+    let handler = service_fn(async |request: Req| {
+        let callback: &Callback = request.extensions().get().unwrap();
+        let refusal = Payload::try_from(callback).unwrap_err();
+        let mut reply = refusal.to_problem().map(Full::from);
+        reply.extensions_mut().insert(refusal);
+        Ok::<_, Infallible>(reply)
+    });
+    let odd = r#"{"message": {"id": "SECRET", "chat": {"id": 1}}}"#;
+    let open = KoipyLayer::on_message().layer(handler).oneshot(callback(odd)).await.unwrap();
+    assert_eq!(open.status(), 400);
+    let shut = closed().layer(handler).oneshot(callback(odd)).await.unwrap();
+    assert!(matches!(read(shut).await, Action::Refuse { .. }));
+}
+
+#[tokio::test]
+async fn d01_a_copy_gets_the_same_reply_also_in_the_other_spelling() {
+    static RUNS: AtomicU32 = AtomicU32::new(0);
+    let handler = service_fn(async |_: Req| {
+        let run = RUNS.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok::<_, Infallible>(Res::from(Reply::text(format!("run {run}"))))
+    });
+    let service = KoipyLayer::on_message().layer(handler);
+    let other = ON_MESSAGE.replace("from-user", "from_user").replace("first-name", "first_name");
+    for (body, run, outcome) in [
+        (ON_MESSAGE.to_owned(), 1, Outcome::First),
+        (ON_MESSAGE.to_owned(), 1, Outcome::Replayed),
+        (other, 1, Outcome::Replayed),
+        // The same message with another configuration is another question.
+        (ON_MESSAGE.replace("SECRET-BOT", "SECRET-NEW"), 2, Outcome::First),
+        (ON_MESSAGE.replace("4711", "4712"), 3, Outcome::First),
+    ] {
+        let reply = service.clone().oneshot(callback(body)).await.unwrap();
+        assert_eq!(reply.extensions().get(), Some(&outcome));
+        let text = format!("run {run}");
+        assert_eq!(read(reply).await, Action::Use(tower_callback_contract::Content::Text(text)));
+    }
+}
+
+#[tokio::test]
+async fn three_hooks_of_one_message_are_three_callbacks() {
+    fn id_of<H: Hook>(contract: &KoipyContract<H>, body: &'static str) -> String {
+        use tower_callback_contract::{Contract, as_written};
+        let (head, ()) = Request::new(()).into_parts();
+        let callback = Callback::new(body.into(), as_written);
+        format!("{:?}", contract.identify(&head, &callback).unwrap().id.unwrap())
+    }
+    let ids = [
+        id_of::<hook::OnMessage>(&KoipyContract::new(), ON_MESSAGE),
+        id_of::<hook::OnPreSend>(&KoipyContract::new(), ON_PRE_SEND),
+        id_of::<hook::OnResult>(&KoipyContract::new(), ON_RESULT),
+    ];
+    let expected = ["onMessage", "onPreSend", "onResult"]
+        .map(|hook| format!("koipy.{hook}/-1001234567890/4711"));
+    assert_eq!(ids, expected);
+}
+
+#[tokio::test]
+async fn replies_arrive_as_they_were_written() {
+    let png = b"\x89PNG\r\n\x1a\n....";
+    let payload = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
+    let result = Payload::try_from(&payload).unwrap().result;
+    let columns = ResultReply::to(&result).column("NewKey", ["a", "b", "c"]).unwrap();
+    for reply in [
+        Reply::proceed(),
+        Reply::refuse("不行"),
+        Reply::text("提示"),
+        Reply::text(""),
+        Reply::photo(&png[..]).unwrap(),
+        Reply::file("../结果.csv", "a,b"),
+        Reply::file("empty", ""),
+        columns.into(),
+    ] {
+        let action = reply.action().clone();
+        let layer = KoipyLayer::on_result();
+        assert_eq!(does(&layer, ON_RESULT, reply.into()).await, action);
+    }
+    assert!(Reply::photo("GIF89a").is_err());
+}
+
+#[tokio::test]
+async fn text_is_labelled_as_the_bot_reads_it() {
+    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(Res::from(Reply::text("提示"))));
+    for (contract, label) in [
+        (OnMessage::new(), "text/plain; charset=utf-8"),
+        (OnMessage::new().plain_text_as_documented(), "plain/text"),
+    ] {
+        let service = KoipyLayer::for_contract(contract).layer(handler);
+        let reply = service.oneshot(callback(ON_MESSAGE)).await.unwrap();
+        assert_eq!(reply.headers()["content-type"], label);
+    }
+}
+
+#[tokio::test]
+async fn the_table_can_be_edited_for_a_route() {
+    let layer = KoipyLayer::on_message().action(|action| {
+        action.on(409, Action::Accept).on(500, Action::Refuse { text: "坏了".to_owned() })
+    });
+    for (id, reply, action) in [
+        ("1", plain(409, "done"), Action::Accept),
+        ("2", plain(500, "trace"), refuse("坏了")),
+        ("3", plain(502, "x"), Action::Accept),
+    ] {
+        assert_eq!(does(&layer, &ON_MESSAGE.replace("4711", id), reply).await, action);
+    }
+}
+
+#[tokio::test]
+async fn columns_that_do_not_fit_are_not_sent() {
+    let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
+    let result = Payload::try_from(&callback).unwrap().result;
+    assert_eq!(result.rows(), Some(3));
+    let error = ResultReply::to(&result).column("x", [1, 2]).unwrap_err();
+    assert_eq!(error.to_string(), "column `x` has 2 values for 3 nodes");
+    assert_eq!(Refusal::from(error).reason().code(), "handler-failed");
+
+    let failed = Callback::new(r#"{"result": {"error": "timeout"}}"#.into(), |name| name);
+    let failed = Payload::try_from(&failed).unwrap().result;
+    assert_eq!((failed.rows(), failed.error()), (None, Some("timeout")));
+    let error = ResultReply::to(&failed).column("x", [1]).unwrap_err();
+    assert_eq!(error.to_string(), "column `x` has no nodes to belong to");
+    // Nothing changed: nothing sent.
+    assert_eq!(Reply::from(ResultReply::to(&failed)), Reply::proceed());
+}
+
+#[test]
+fn a_result_goes_back_without_what_it_did_not_change() {
+    let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
+    let result = Payload::try_from(&callback).unwrap().result;
+    let reply = ResultReply::to(&result).column("类型", ["a", "b", "c"]).unwrap();
+    let wire: Response<Bytes> = Reply::from(reply).into();
+    let expected = serde_json::json!({"result": {"类型": ["a", "b", "c"]}});
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(wire.body()).unwrap(), expected);
+}
+
+#[test]
+fn a_task_goes_back_whole_and_in_its_own_spelling() {
+    let callback = Callback::new(ON_MESSAGE.into(), tower_callback_koipy::spelling);
+    let mut reply = PreSendReply::to(&callback).unwrap();
+    assert!(!format!("{reply:?}").contains("SECRET"));
+    reply.slave_mut().insert("id".to_owned(), "tokyo".into());
+    let wire: Response<Bytes> = Reply::from(reply).into();
+    assert_eq!(wire.status(), StatusCode::OK);
+    let mut expected: serde_json::Value = serde_json::from_str(ON_MESSAGE).unwrap();
+    expected["slaveRequest"] = serde_json::json!({"slave": {"id": "tokyo"}});
+    assert_eq!(serde_json::from_slice::<serde_json::Value>(wire.body()).unwrap(), expected);
+
+    for odd in [r#"{"slaveRequest": 1}"#, r#"{"slaveRequest": {"slave": []}}"#, "[]"] {
+        let callback = Callback::new(odd.into(), tower_callback_koipy::spelling);
+        assert!(PreSendReply::to(&callback).is_err(), "{odd}");
+    }
+}

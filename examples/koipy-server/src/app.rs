@@ -1,0 +1,192 @@
+//! The app: three hooks, each behind its layer, and statistics.
+
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Json, Router,
+    extract::State,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use tower_callback::{
+    Callback, Id, Refusal,
+    koipy::{
+        KoipyLayer, NotAPhoto, OnMessage, OnPreSend, OnResult, Payload, PreSendReply, Reply,
+        ResultReply,
+        hook::{self, Hook},
+    },
+};
+
+use crate::{
+    card,
+    grade::{self, grades},
+    ledger::{Ledger, Payment, Statistics},
+    rules::{Backends, Blacklist},
+};
+
+/// What lives as long as the process. The layers are here because what they remember is in them.
+pub(crate) struct Server {
+    desk: Arc<Desk>,
+    on_message: KoipyLayer<hook::OnMessage>,
+    on_pre_send: KoipyLayer<hook::OnPreSend>,
+    on_result: KoipyLayer<hook::OnResult>,
+}
+
+/// What handlers work with.
+struct Desk {
+    blacklist: Blacklist,
+    backends: Backends,
+    ledger: Ledger,
+}
+
+/// What becomes of a test when this server fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OnFailure {
+    GoOn,
+    Refuse,
+}
+
+/// Why a handler has no reply. In plain HTTP; what the bot makes of it is the layer's to say.
+enum Failure {
+    Payload(Refusal),
+    Ours(io::Error),
+}
+
+impl Server {
+    pub(crate) fn new(
+        blacklist: Blacklist,
+        backends: Backends,
+        ledger: Ledger,
+        on_failure: OnFailure,
+    ) -> Self {
+        let (message, pre_send, result) = match on_failure {
+            OnFailure::GoOn => (OnMessage::new(), OnPreSend::new(), OnResult::new()),
+            OnFailure::Refuse => (
+                OnMessage::new().fail_closed(),
+                OnPreSend::new().fail_closed(),
+                OnResult::new().fail_closed(),
+            ),
+        };
+        Self {
+            desk: Arc::new(Desk { blacklist, backends, ledger }),
+            on_message: KoipyLayer::for_contract(message),
+            on_pre_send: KoipyLayer::for_contract(pre_send),
+            on_result: KoipyLayer::for_contract(result),
+        }
+    }
+
+    /// Refuses new callbacks, waits for those that run, and returns how many did not end in time.
+    pub(crate) async fn drain(&self, grace: Duration) -> usize {
+        async fn abandoned<H: Hook>(layer: &KoipyLayer<H>, grace: Duration) -> usize {
+            layer.drain_handle().drain(grace).await.abandoned
+        }
+        let (message, pre_send, result) = tokio::join!(
+            abandoned(&self.on_message, grace),
+            abandoned(&self.on_pre_send, grace),
+            abandoned(&self.on_result, grace),
+        );
+        message + pre_send + result
+    }
+}
+
+pub(crate) fn app(server: &Server) -> Router {
+    Router::new()
+        .route("/onMessage", post(on_message).route_layer(server.on_message.clone()))
+        .route("/onPreSend", post(on_pre_send).route_layer(server.on_pre_send.clone()))
+        .route("/onResult", post(on_result).route_layer(server.on_result.clone()))
+        .route("/stats", get(stats))
+        .with_state(Arc::clone(&server.desk))
+}
+
+/// A test command arrived: refuses those on the black list, and takes the points of the others.
+async fn on_message(
+    State(desk): State<Arc<Desk>>,
+    Extension(callback): Extension<Callback>,
+) -> Result<Reply, Failure> {
+    let message = Payload::try_from(&callback)?.message;
+    if desk.blacklist.holds(&message) {
+        desk.ledger.count_refused().await?;
+        return Ok(Reply::refuse("你已被拉黑！"));
+    }
+    // Nobody to charge.
+    let Some(user) = message.sender_id() else { return Ok(Reply::proceed()) };
+    let id = callback.envelope().id.as_ref().map(Id::as_str);
+    Ok(match desk.ledger.charge(user, id).await? {
+        Payment::Paid => Reply::proceed(),
+        Payment::TooFew { points } => {
+            let cost = desk.ledger.cost();
+            Reply::refuse(format!("积分不足：测试一次需要 {cost} 分，你还有 {points} 分。"))
+        }
+    })
+}
+
+/// A task is about to go to a back end: to that of its user, if there is one; else its user sees
+/// the points that are left.
+async fn on_pre_send(
+    State(desk): State<Arc<Desk>>,
+    Extension(callback): Extension<Callback>,
+) -> Result<Reply, Failure> {
+    let payload = Payload::try_from(&callback)?;
+    let creator = || payload.slave_request.task.as_ref()?.creator.as_ref()?.parse().ok();
+    let Some(user) = payload.message.sender_id().or_else(creator) else {
+        return Ok(Reply::proceed());
+    };
+    if let Some(backend) = desk.backends.of(user) {
+        let mut task = PreSendReply::to(&callback)?;
+        task.slave_mut().extend(backend.clone());
+        return Ok(task.into());
+    }
+    let card = card::draw(desk.ledger.points(user).await)?;
+    Ok(Reply::photo(card)?)
+}
+
+/// Raw results are in: adds a column.
+async fn on_result(
+    State(desk): State<Arc<Desk>>,
+    Extension(callback): Extension<Callback>,
+) -> Result<Reply, Failure> {
+    let result = Payload::try_from(&callback)?.result;
+    desk.ledger.count_result(result.rows().unwrap_or(0)).await?;
+    if result.rows().is_none() {
+        return Ok(Reply::proceed());
+    }
+    let graded = ResultReply::to(&result).column(grade::COLUMN, grades(&result));
+    Ok(graded.map_err(Refusal::from)?.into())
+}
+
+async fn stats(State(desk): State<Arc<Desk>>) -> Json<Statistics> {
+    Json(desk.ledger.statistics().await)
+}
+
+// ===== impl Failure =====
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Payload(refusal) => refusal.into_response(),
+            Self::Ours(error) => {
+                tracing::error!(%error, "callback failed");
+                StatusCode::INTERNAL_SERVER_ERROR.into_response()
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Payload(refusal)
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Ours(error)
+    }
+}
+
+impl From<NotAPhoto> for Failure {
+    fn from(error: NotAPhoto) -> Self {
+        Self::Ours(io::Error::other(error))
+    }
+}

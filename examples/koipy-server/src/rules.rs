@@ -1,0 +1,89 @@
+//! Who may test, and where.
+
+use std::{collections::BTreeMap, fs, io, path::Path};
+
+use serde_json::{Map, Value};
+use tower_callback::koipy::model::Message;
+
+/// Users who may not test.
+#[derive(Debug, Default)]
+pub(crate) struct Blacklist {
+    users: Vec<User>,
+}
+
+#[derive(Debug)]
+enum User {
+    Id(i64),
+    Name(String),
+    NamesLike(String),
+}
+
+/// What to change of a task's `slave`, for some users. It may hold tokens, so it has no `Debug`.
+#[derive(Default)]
+pub(crate) struct Backends {
+    of_users: BTreeMap<i64, Map<String, Value>>,
+}
+
+impl Blacklist {
+    pub(crate) fn new(users: &[String]) -> Self {
+        let user = |user: &String| match (user.parse(), user.strip_suffix('*')) {
+            (Ok(id), _) => User::Id(id),
+            (_, Some(beginning)) => User::NamesLike(beginning.to_lowercase()),
+            _ => User::Name(user.trim_start_matches('@').to_lowercase()),
+        };
+        Self { users: users.iter().map(user).collect() }
+    }
+
+    pub(crate) fn holds(&self, message: &Message) -> bool {
+        let (id, name) = (message.sender_id(), message.username().map(str::to_lowercase));
+        self.users.iter().any(|user| match user {
+            User::Id(blocked) => id == Some(*blocked),
+            User::Name(blocked) => name.as_ref() == Some(blocked),
+            User::NamesLike(beginning) => {
+                name.as_ref().is_some_and(|name| name.starts_with(beginning))
+            }
+        })
+    }
+}
+
+impl Backends {
+    pub(crate) fn read(path: &Path) -> io::Result<Self> {
+        let of_users = serde_json::from_slice(&fs::read(path)?)?;
+        Ok(Self { of_users })
+    }
+
+    pub(crate) fn of(&self, user: i64) -> Option<&Map<String, Value>> {
+        self.of_users.get(&user)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tower_callback::koipy::model::User as Sender;
+
+    use super::*;
+
+    fn message(id: i64, username: Option<&str>) -> Message {
+        let username = username.map(str::to_owned);
+        let from_user = Some(Sender { id: Some(id), username, ..Sender::default() });
+        Message { from_user, ..Message::default() }
+    }
+
+    #[test]
+    fn users_are_blocked_by_id_by_name_or_by_the_beginning_of_names() {
+        let blocked = ["666", "@Mallory", "koipybot*"].map(str::to_owned);
+        let blacklist = Blacklist::new(&blocked);
+        for (id, name, expected) in [
+            (666, None, true),
+            (1, Some("mallory"), true),
+            (1, Some("koipybot"), true),
+            (1, Some("KoipyBot_fan"), true),
+            (1, Some("anna"), false),
+            (1, Some("mallory2"), false),
+            (1, None, false),
+        ] {
+            assert_eq!(blacklist.holds(&message(id, name)), expected, "{id} {name:?}");
+        }
+        assert!(!blacklist.holds(&Message::default()));
+    }
+}
