@@ -72,7 +72,8 @@ pub fn is_callback<B>(request: &Request<B>) -> bool {
 /// body, the callback is made anew from what it became.
 ///
 /// # Errors
-/// [`Reason::TooLarge`], [`Reason::TooSlow`], [`Reason::Cut`], and what the contract refuses.
+/// [`TooLarge`](crate::Reason::TooLarge), [`TooSlow`](crate::Reason::TooSlow) and
+/// [`Cut`](crate::Reason::Cut), and what the contract refuses.
 pub fn receive<C, B>(
     contract: &C,
     limits: Limits,

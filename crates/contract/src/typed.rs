@@ -26,6 +26,11 @@ const MAX_POINTER: usize = 256;
 /// # Errors
 /// [`Reason::Malformed`], with a detail that names the field and what it must be.
 pub(crate) fn read<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
+    // To know the place costs a copy of each field's name: it is looked for where it is needed.
+    T::deserialize(Node(document)).or_else(|_| read_and_tell(document))
+}
+
+fn read_and_tell<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
     serde_path_to_error::deserialize(Node(document)).map_err(|error| {
         let mut pointer = pointer(error.path());
         let misfit = error.into_inner();
