@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt};
@@ -33,22 +33,37 @@ pub(super) struct Receiver(Arc<dyn Fn(Request<Body>) -> Replied + Send + Sync>);
 /// What a case has at hand.
 pub(super) struct Trial {
     receiver: Receiver,
+    patience: Duration,
     user: String,
+}
+
+/// Why there is no reply.
+pub(super) enum NoReply {
+    /// The receiver took longer than this.
+    Late(Duration),
+    /// The connection was refused, or broke off.
+    Broken(String),
 }
 
 /// What the handlers are to have done.
 #[derive(Default)]
 pub(super) struct Expected {
-    /// That they did this once.
-    once: Vec<String>,
+    /// That they did these, and how often.
+    done: Vec<(Of, usize)>,
     /// That they did these in this order.
-    in_order: Vec<String>,
+    in_order: Vec<Of>,
     /// That they failed at this before.
-    failed_first: Option<String>,
+    failed_first: Option<Of>,
 }
 
-/// How long a reply may take, where a case says nothing else.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Which callback a run was for.
+#[derive(Clone, PartialEq)]
+enum Of {
+    Id(String),
+    /// The only one of this conversation: what has no id of its own is called by every app as it
+    /// likes.
+    Conversation(String),
+}
 
 const REPLY: usize = 1024 * 1024;
 
@@ -78,8 +93,8 @@ impl Receiver {
 // ===== impl Trial =====
 
 impl Trial {
-    pub(super) fn new(receiver: Receiver) -> Self {
-        Self { receiver, user: format!("check-{}", number()) }
+    pub(super) fn new(receiver: Receiver, patience: Duration) -> Self {
+        Self { receiver, patience, user: format!("check-{}", number()) }
     }
 
     /// Something that happened just now.
@@ -93,19 +108,25 @@ impl Trial {
         &self,
         platform: &Platform,
         event: &Event,
-    ) -> Result<Response<Bytes>, Verdict> {
+    ) -> Result<Response<Bytes>, NoReply> {
         self.post(platform.request(event, Body::from)).await
     }
 
-    pub(super) async fn post(&self, request: Request<Body>) -> Result<Response<Bytes>, Verdict> {
-        let reply = timeout(PATIENCE, (self.receiver.0)(request)).await;
-        let reply = reply.map_err(|_| fail("no reply within 30 s"))?;
-        reply.map_err(|error| fail(format!("no reply: {error}")))
+    pub(super) async fn post(&self, request: Request<Body>) -> Result<Response<Bytes>, NoReply> {
+        let reply = timeout(self.patience, (self.receiver.0)(request)).await;
+        reply.map_err(|_| NoReply::Late(self.patience))?.map_err(NoReply::Broken)
     }
 
-    /// Sends a callback and hangs up if the reply takes longer.
-    pub(super) async fn hang_up(&self, request: Request<Body>, after: Duration) -> bool {
-        timeout(after, (self.receiver.0)(request)).await.is_err()
+    /// Sends a callback, and hangs up unless there is a reply by then.
+    pub(super) async fn hang_up(
+        &self,
+        request: Request<Body>,
+        after: Duration,
+    ) -> Result<Option<Response<Bytes>>, NoReply> {
+        match timeout(after, (self.receiver.0)(request)).await {
+            Ok(reply) => reply.map(Some).map_err(NoReply::Broken),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Sends a callback that is to be accepted.
@@ -115,6 +136,21 @@ impl Trial {
         event: &Event,
     ) -> Result<Response<Bytes>, Verdict> {
         let reply = self.send(platform, event).await?;
+        must_accept(platform, &reply)?;
+        Ok(reply)
+    }
+
+    /// The same for a kind of callback that not every receiver needs.
+    pub(super) async fn accepted_if_taken(
+        &self,
+        platform: &Platform,
+        event: &Event,
+    ) -> Result<Response<Bytes>, Verdict> {
+        let reply = self.send(platform, event).await?;
+        if reply.status() == StatusCode::NOT_FOUND {
+            let why = format!("there is nothing at {}", platform.path);
+            return Err(Verdict::NotApplicable(why));
+        }
         must_accept(platform, &reply)?;
         Ok(reply)
     }
@@ -136,10 +172,15 @@ pub(super) fn must_accept(platform: &Platform, reply: &Response<Bytes>) -> Resul
     if let Some(breach) = platform.breach(reply) {
         return Err(fail(breach));
     }
-    match platform.action(reply) {
-        Action::Accept | Action::Use(_) => Ok(()),
-        _ => Err(fail(format!("not accepted: {}", reply.status()))),
+    if !is_accepted(platform, reply) {
+        return Err(fail(format!("not accepted: {}", reply.status())));
     }
+    Ok(())
+}
+
+/// The platform is done with it, and will not repeat it.
+pub(super) fn is_accepted(platform: &Platform, reply: &Response<Bytes>) -> bool {
+    matches!(platform.action(reply), Action::Accept | Action::Use(_))
 }
 
 /// A clear refusal: not an accept, and no failure of the server's own.
@@ -163,6 +204,17 @@ pub(super) fn now_millis() -> u64 {
     now.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
+// ===== impl NoReply =====
+
+impl From<NoReply> for Verdict {
+    fn from(none: NoReply) -> Self {
+        match none {
+            NoReply::Late(patience) => fail(format!("no reply within {patience:?}")),
+            NoReply::Broken(error) => fail(format!("no reply: {error}")),
+        }
+    }
+}
+
 // ===== impl Expected =====
 
 impl Expected {
@@ -172,59 +224,74 @@ impl Expected {
     }
 
     pub(super) fn once(platform: &Platform, event: &Event) -> Self {
-        Self { once: vec![id(platform, event)], ..Self::default() }
+        Self::times(1, platform, event)
+    }
+
+    pub(super) fn times(times: usize, platform: &Platform, event: &Event) -> Self {
+        Self { done: vec![(Of::id(platform, event), times)], ..Self::default() }
+    }
+
+    /// One run in the conversation of this trial.
+    pub(super) fn once_in_conversation(event: &Event) -> Self {
+        Self { done: vec![(Of::Conversation(event.user.clone()), 1)], ..Self::default() }
     }
 
     pub(super) fn once_after_a_failure(platform: &Platform, event: &Event) -> Self {
-        let id = id(platform, event);
-        Self { once: vec![id.clone()], failed_first: Some(id), ..Self::default() }
+        let failed_first = Some(Of::id(platform, event));
+        Self { failed_first, ..Self::once(platform, event) }
     }
 
     pub(super) fn in_order(platform: &Platform, events: &[Event]) -> Self {
-        let ids: Vec<_> = events.iter().map(|event| id(platform, event)).collect();
-        Self { once: ids.clone(), in_order: ids, ..Self::default() }
+        let in_order: Vec<_> = events.iter().map(|event| Of::id(platform, event)).collect();
+        let done = in_order.iter().map(|of| (of.clone(), 1)).collect();
+        Self { done, in_order, ..Self::default() }
     }
 
-    pub(super) fn hold_against(self, effects: Option<Vec<Effect>>) -> Result<Self, Verdict> {
-        if self.once.is_empty() {
-            return Ok(self);
+    pub(super) fn hold_against(self, effects: Option<Vec<Effect>>) -> Result<(), Verdict> {
+        if self.done.is_empty() {
+            return Ok(());
         }
         let Some(mut effects) = effects else {
             let why = "what the handlers did is not known: see --effects";
             return Err(Verdict::NotApplicable(why.to_owned()));
         };
         effects.sort_by_key(|effect| effect.start);
-        if let Some(id) = &self.failed_first {
-            let failed = |effect: &Effect| effect.outcome == Outcome::Failed && effect.is_of(id);
+        if let Some(of) = &self.failed_first {
+            let failed = |effect: &Effect| effect.outcome == Outcome::Failed && of.is(effect);
             if !effects.iter().any(failed) {
                 let why = "the handler does not fail when asked to (`#sim fail once`)";
                 return Err(Verdict::NotApplicable(why.to_owned()));
             }
         }
         effects.retain(|effect| effect.outcome == Outcome::Ok);
-        for id in &self.once {
-            let runs = effects.iter().filter(|effect| effect.is_of(id)).count();
-            if runs != 1 {
-                return Err(fail(format!("the handler did it {runs} times")));
+        for (of, times) in &self.done {
+            match effects.iter().filter(|effect| of.is(effect)).count() {
+                runs if runs == *times => {}
+                runs if *times == 1 => return Err(fail(format!("handled {runs} times"))),
+                runs => return Err(fail(format!("{times} accepted, {runs} handled"))),
             }
         }
-        let order: Vec<_> = effects
-            .iter()
-            .filter_map(|effect| self.in_order.iter().find(|id| effect.is_of(id)))
-            .collect();
-        if !order.iter().copied().eq(&self.in_order) {
+        let order =
+            effects.iter().filter_map(|effect| self.in_order.iter().find(|of| of.is(effect)));
+        if !order.eq(&self.in_order) {
             return Err(fail("handled in another order than sent"));
         }
-        Ok(self)
+        Ok(())
     }
 }
 
-impl Effect {
-    fn is_of(&self, id: &str) -> bool {
-        self.id.as_deref() == Some(id)
-    }
-}
+// ===== impl Of =====
 
-fn id(platform: &Platform, event: &Event) -> String {
-    platform.envelope(event).id.map_or_else(String::new, |id| id.as_str().to_owned())
+impl Of {
+    fn id(platform: &Platform, event: &Event) -> Self {
+        let id = platform.envelope(event).id;
+        Self::Id(id.map_or_else(String::new, |id| id.as_str().to_owned()))
+    }
+
+    fn is(&self, effect: &Effect) -> bool {
+        match self {
+            Self::Id(id) => effect.id.as_ref() == Some(id),
+            Self::Conversation(name) => effect.conversation.as_ref() == Some(name),
+        }
+    }
 }
