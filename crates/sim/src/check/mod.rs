@@ -1,5 +1,6 @@
 //! Named cases that every receiver should stand.
 
+mod expected;
 mod trial;
 mod wulai;
 

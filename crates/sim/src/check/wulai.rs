@@ -9,7 +9,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Case, Verdict,
-    trial::{Expected, NoReply, Trial, fail, is_accepted, must_accept, must_refuse},
+    expected::Expected,
+    trial::{NoReply, Trial, fail, is_accepted, must_accept, must_refuse},
 };
 use crate::{
     Body, Event,
