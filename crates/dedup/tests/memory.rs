@@ -69,22 +69,28 @@ async fn large_replies_count_by_their_size() {
 async fn d18_nobody_pays_for_ids_that_expire_while_idle() {
     let store = MemoryStore::with_budget(u64::MAX);
     let ids = 200_000;
-    let mut worst = Vec::new();
+    let mut extra = Vec::new();
     for round in 0..4 {
         // Half of the ids come again, and the sweep of the others would be paid for by one call.
-        let mut calls = Vec::new();
+        let mut hundreds = Vec::new();
+        let mut before = on_cpu();
         for id in round * ids / 2..round * ids / 2 + ids {
-            let start = now();
             finish(&store, id).await;
-            calls.push(now() - start);
+            if id % 100 == 99 {
+                let after = on_cpu();
+                hundreds.push(after.saturating_sub(before));
+                before = after;
+            }
         }
-        worst.extend(calls.into_iter().max());
+        hundreds.sort_unstable();
+        let (median, most) = (hundreds[hundreds.len() / 2], hundreds[hundreds.len() - 1]);
+        extra.push(most.saturating_sub(median));
         advance(2 * HOUR).await;
     }
     // A sweep takes 270 ns an id and more, in every round. One round may be disturbed by others
     // on this machine, hardly all of them.
-    let least = worst[1..].iter().min().expect("rounds");
-    assert!(*least < Duration::from_millis(25), "{worst:?}");
+    let least = extra[1..].iter().min().expect("rounds");
+    assert!(*least < Duration::from_millis(20), "{extra:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +158,18 @@ fn record(reply: Option<Reply>) -> Record {
     Record { fingerprint: Some(Fingerprint(1)), reply: reply.map(Into::into) }
 }
 
+/// How long this thread has run. Real time would count whoever else does, where that is known.
+fn on_cpu() -> Duration {
+    let nanos = std::fs::read_to_string("/proc/thread-self/schedstat").ok().and_then(|stat| {
+        let nanos = stat.split(' ').next()?;
+        nanos.parse().ok()
+    });
+    nanos.map_or_else(since_start, Duration::from_nanos)
+}
+
 #[expect(clippy::disallowed_types, reason = "real time is what is measured")]
-fn now() -> std::time::Instant {
-    std::time::Instant::now()
+fn since_start() -> Duration {
+    static START: std::sync::LazyLock<std::time::Instant> =
+        std::sync::LazyLock::new(std::time::Instant::now);
+    START.elapsed()
 }

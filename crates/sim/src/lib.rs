@@ -34,6 +34,22 @@
 //! ```json
 //! {"id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok"}
 //! ```
+//!
+//! An error callback of Wulai has no id of its own. A suite finds it by its conversation, a storm by
+//! the id that our layers compose: user, message and source, each after its length in bytes and a
+//! colon, such as `4:anna5:450152:17`.
+//!
+//! # What a handler is asked for
+//!
+//! Some cases of a [suite](check::Suite) need a handler that is slow or fails. An app that is made
+//! to be tried out looks at the text of a message before its handler runs:
+//!
+//! | text | what then |
+//! |---|---|
+//! | `#sim slow 1s`, `#sim slow 20ms` | the handler takes that long |
+//! | `#sim fail once` | the first run for this id fails, and the next one does not |
+//!
+//! Cases that need an app to obey are not applicable to one that does not.
 
 mod body;
 pub mod check;

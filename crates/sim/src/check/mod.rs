@@ -1,9 +1,10 @@
 //! Named cases that every receiver should stand.
 
+mod expected;
 mod trial;
 mod wulai;
 
-use std::{fmt::Display, future::Future};
+use std::{fmt::Display, future::Future, time::Duration};
 
 use http::{Request, Response};
 use serde::Serialize;
@@ -18,6 +19,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Copy, Debug)]
 pub struct Suite {
     cases: &'static [Case],
+    patience: Duration,
 }
 
 /// What came of a case.
@@ -54,7 +56,15 @@ impl Suite {
     /// The suite of a platform by its name, such as `wulai`.
     #[must_use]
     pub fn of(platform: &str) -> Option<Self> {
-        (platform == "wulai").then_some(Self { cases: wulai::CASES })
+        let patience = Duration::from_secs(30);
+        (platform == "wulai").then_some(Self { cases: wulai::CASES, patience })
+    }
+
+    /// How long a reply may take before its case has failed: 30 s unless set.
+    #[must_use]
+    pub fn patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
     }
 
     /// Runs the cases, or only those whose name contains a text, one after the other. `effects`
@@ -79,15 +89,12 @@ impl Suite {
         let mut results = Vec::new();
         let cases = self.cases.iter().filter(|case| only.is_none_or(|it| case.name.contains(it)));
         for Case { name, matters, run } in cases.copied() {
-            let trial = Trial::new(receiver.clone());
-            let mut outcome = run(&trial).await;
-            if let Ok(expected) = outcome {
-                outcome = expected.hold_against(effects().await?);
-            }
-            let verdict = match outcome {
-                Ok(_) => Verdict::Pass,
-                Err(verdict) => verdict,
+            let trial = Trial::new(receiver.clone(), self.patience);
+            let verdict = match run(&trial).await {
+                Ok(expected) => expected.hold_against(effects().await?),
+                Err(verdict) => Err(verdict),
             };
+            let verdict = verdict.err().unwrap_or(Verdict::Pass);
             results.push(CaseResult { case: name, matters, verdict });
         }
         Ok(results)

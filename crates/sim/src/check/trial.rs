@@ -10,14 +10,14 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use tower::{Service, ServiceExt};
 use tower_callback_contract::Action;
 
-use super::Verdict;
-use crate::{Body, Effect, Event, Outcome, Platform};
+use super::{Verdict, expected::Expected};
+use crate::{Body, Event, Platform};
 
 /// One case that runs: what it still expects of the handlers, or that it is over.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Expected, Verdict>> + Send + 'a>>;
@@ -33,22 +33,17 @@ pub(super) struct Receiver(Arc<dyn Fn(Request<Body>) -> Replied + Send + Sync>);
 /// What a case has at hand.
 pub(super) struct Trial {
     receiver: Receiver,
+    patience: Duration,
     user: String,
 }
 
-/// What the handlers are to have done.
-#[derive(Default)]
-pub(super) struct Expected {
-    /// That they did this once.
-    once: Vec<String>,
-    /// That they did these in this order.
-    in_order: Vec<String>,
-    /// That they failed at this before.
-    failed_first: Option<String>,
+/// Why there is no reply.
+pub(super) enum NoReply {
+    /// The receiver took longer than this.
+    Late(Duration),
+    /// The connection was refused, or broke off.
+    Broken(String),
 }
-
-/// How long a reply may take, where a case says nothing else.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 const REPLY: usize = 1024 * 1024;
 
@@ -78,8 +73,8 @@ impl Receiver {
 // ===== impl Trial =====
 
 impl Trial {
-    pub(super) fn new(receiver: Receiver) -> Self {
-        Self { receiver, user: format!("check-{}", number()) }
+    pub(super) fn new(receiver: Receiver, patience: Duration) -> Self {
+        Self { receiver, patience, user: format!("check-{}", number()) }
     }
 
     /// Something that happened just now.
@@ -93,19 +88,25 @@ impl Trial {
         &self,
         platform: &Platform,
         event: &Event,
-    ) -> Result<Response<Bytes>, Verdict> {
+    ) -> Result<Response<Bytes>, NoReply> {
         self.post(platform.request(event, Body::from)).await
     }
 
-    pub(super) async fn post(&self, request: Request<Body>) -> Result<Response<Bytes>, Verdict> {
-        let reply = timeout(PATIENCE, (self.receiver.0)(request)).await;
-        let reply = reply.map_err(|_| fail("no reply within 30 s"))?;
-        reply.map_err(|error| fail(format!("no reply: {error}")))
+    pub(super) async fn post(&self, request: Request<Body>) -> Result<Response<Bytes>, NoReply> {
+        let reply = timeout(self.patience, (self.receiver.0)(request)).await;
+        reply.map_err(|_| NoReply::Late(self.patience))?.map_err(NoReply::Broken)
     }
 
-    /// Sends a callback and hangs up if the reply takes longer.
-    pub(super) async fn hang_up(&self, request: Request<Body>, after: Duration) -> bool {
-        timeout(after, (self.receiver.0)(request)).await.is_err()
+    /// Sends a callback, and hangs up unless there is a reply by then.
+    pub(super) async fn hang_up(
+        &self,
+        request: Request<Body>,
+        after: Duration,
+    ) -> Result<Option<Response<Bytes>>, NoReply> {
+        match timeout(after, (self.receiver.0)(request)).await {
+            Ok(reply) => reply.map(Some).map_err(NoReply::Broken),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Sends a callback that is to be accepted.
@@ -115,6 +116,21 @@ impl Trial {
         event: &Event,
     ) -> Result<Response<Bytes>, Verdict> {
         let reply = self.send(platform, event).await?;
+        must_accept(platform, &reply)?;
+        Ok(reply)
+    }
+
+    /// The same for a kind of callback that not every receiver needs.
+    pub(super) async fn accepted_if_taken(
+        &self,
+        platform: &Platform,
+        event: &Event,
+    ) -> Result<Response<Bytes>, Verdict> {
+        let reply = self.send(platform, event).await?;
+        if reply.status() == StatusCode::NOT_FOUND {
+            let why = format!("there is nothing at {}", platform.path);
+            return Err(Verdict::NotApplicable(why));
+        }
         must_accept(platform, &reply)?;
         Ok(reply)
     }
@@ -136,10 +152,15 @@ pub(super) fn must_accept(platform: &Platform, reply: &Response<Bytes>) -> Resul
     if let Some(breach) = platform.breach(reply) {
         return Err(fail(breach));
     }
-    match platform.action(reply) {
-        Action::Accept | Action::Use(_) => Ok(()),
-        _ => Err(fail(format!("not accepted: {}", reply.status()))),
+    if !is_accepted(platform, reply) {
+        return Err(fail(format!("not accepted: {}", reply.status())));
     }
+    Ok(())
+}
+
+/// The platform is done with it, and will not repeat it.
+pub(super) fn is_accepted(platform: &Platform, reply: &Response<Bytes>) -> bool {
+    matches!(platform.action(reply), Action::Accept | Action::Use(_))
 }
 
 /// A clear refusal: not an accept, and no failure of the server's own.
@@ -163,68 +184,13 @@ pub(super) fn now_millis() -> u64 {
     now.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
-// ===== impl Expected =====
+// ===== impl NoReply =====
 
-impl Expected {
-    /// Nothing that only the handlers know.
-    pub(super) fn nothing() -> Self {
-        Self::default()
-    }
-
-    pub(super) fn once(platform: &Platform, event: &Event) -> Self {
-        Self { once: vec![id(platform, event)], ..Self::default() }
-    }
-
-    pub(super) fn once_after_a_failure(platform: &Platform, event: &Event) -> Self {
-        let id = id(platform, event);
-        Self { once: vec![id.clone()], failed_first: Some(id), ..Self::default() }
-    }
-
-    pub(super) fn in_order(platform: &Platform, events: &[Event]) -> Self {
-        let ids: Vec<_> = events.iter().map(|event| id(platform, event)).collect();
-        Self { once: ids.clone(), in_order: ids, ..Self::default() }
-    }
-
-    pub(super) fn hold_against(self, effects: Option<Vec<Effect>>) -> Result<Self, Verdict> {
-        if self.once.is_empty() {
-            return Ok(self);
+impl From<NoReply> for Verdict {
+    fn from(none: NoReply) -> Self {
+        match none {
+            NoReply::Late(patience) => fail(format!("no reply within {patience:?}")),
+            NoReply::Broken(error) => fail(format!("no reply: {error}")),
         }
-        let Some(mut effects) = effects else {
-            let why = "what the handlers did is not known: see --effects";
-            return Err(Verdict::NotApplicable(why.to_owned()));
-        };
-        effects.sort_by_key(|effect| effect.start);
-        if let Some(id) = &self.failed_first {
-            let failed = |effect: &Effect| effect.outcome == Outcome::Failed && effect.is_of(id);
-            if !effects.iter().any(failed) {
-                let why = "the handler does not fail when asked to (`#sim fail once`)";
-                return Err(Verdict::NotApplicable(why.to_owned()));
-            }
-        }
-        effects.retain(|effect| effect.outcome == Outcome::Ok);
-        for id in &self.once {
-            let runs = effects.iter().filter(|effect| effect.is_of(id)).count();
-            if runs != 1 {
-                return Err(fail(format!("the handler did it {runs} times")));
-            }
-        }
-        let order: Vec<_> = effects
-            .iter()
-            .filter_map(|effect| self.in_order.iter().find(|id| effect.is_of(id)))
-            .collect();
-        if !order.iter().copied().eq(&self.in_order) {
-            return Err(fail("handled in another order than sent"));
-        }
-        Ok(self)
     }
-}
-
-impl Effect {
-    fn is_of(&self, id: &str) -> bool {
-        self.id.as_deref() == Some(id)
-    }
-}
-
-fn id(platform: &Platform, event: &Event) -> String {
-    platform.envelope(event).id.map_or_else(String::new, |id| id.as_str().to_owned())
 }

@@ -105,7 +105,7 @@ pub fn all() -> Vec<Platform> {
 }
 
 /// A text that is used as an instruction by apps that are made to be tried out: what a handler does
-/// with `#sim fail once` and `#sim slow 2s` is said in the docs of the [crate](crate).
+/// with `#sim fail once` and `#sim slow 2s` is said in the docs of the [crate].
 pub const INSTRUCTION: &str = "#sim ";
 
 impl fmt::Debug for Platform {

@@ -88,7 +88,8 @@ fn asked(event: &Event) -> Value {
 
 fn failed(event: &Event) -> Value {
     json!({
-        "user_id": event.user,
+        // The one callback whose documents all write it so.
+        "userId": event.user,
         "error_msg": format!("45015: response out of time limit: {}", event.text),
         "source_msg_id": event.number.to_string(),
     })

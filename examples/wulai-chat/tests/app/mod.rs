@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Request, StatusCode},
+    http::{HeaderMap, Request, StatusCode, uri::PathAndQuery},
 };
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -20,6 +20,8 @@ use hyper_util::{
 };
 use serde_json::Value;
 use tokio::time::timeout;
+use tower::{ServiceExt, util::MapRequest};
+use tower_callback_sim as sim;
 
 /// Far more than anything here takes: whoever waits that long waits for nothing.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -30,9 +32,12 @@ pub struct App {
     // Held open: it prints more than we read.
     _printed: BufReader<ChildStdout>,
     pub address: String,
-    effects: PathBuf,
+    pub effects_file: PathBuf,
     pub client: Client<HttpConnector, Body>,
 }
+
+/// What carries the simulator's callbacks.
+pub type SimClient = Client<HttpConnector, sim::Body>;
 
 pub struct Reply {
     pub status: StatusCode,
@@ -58,7 +63,7 @@ impl App {
     pub fn kill_and_restart(&mut self, args: &[&str]) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
-        *self = Self::start_at(&self.address, self.effects.clone(), args, Stdio::null());
+        *self = Self::start_at(&self.address, self.effects_file.clone(), args, Stdio::null());
     }
 
     fn start_at(address: &str, effects: PathBuf, args: &[&str], log: Stdio) -> Self {
@@ -76,7 +81,7 @@ impl App {
         printed.read_line(&mut line).unwrap();
         let address = line.split_whitespace().nth(2).expect("an address").to_owned();
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { process, _printed: printed, address, effects, client }
+        Self { process, _printed: printed, address, effects_file: effects, client }
     }
 
     pub fn request(&self, path: &str, body: &str) -> Request<Body> {
@@ -98,7 +103,7 @@ impl App {
 
     /// The same, as it stands in the file.
     pub fn effects_text(&self) -> String {
-        std::fs::read_to_string(&self.effects).unwrap_or_default()
+        std::fs::read_to_string(&self.effects_file).unwrap_or_default()
     }
 }
 
@@ -111,6 +116,22 @@ impl Reply {
         let body = to_bytes(Body::new(body), 1024 * 1024).await.unwrap();
         Self { status: head.status, headers: head.headers, body }
     }
+}
+
+/// A receiver for the simulator, whose requests name a path only.
+pub fn client(
+    address: &str,
+) -> MapRequest<
+    SimClient,
+    impl FnMut(Request<sim::Body>) -> Request<sim::Body> + Clone + Send + 'static,
+> {
+    let address = address.to_owned();
+    let client: SimClient = Client::builder(TokioExecutor::new()).build_http();
+    client.map_request(move |mut request: Request<sim::Body>| {
+        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+        *request.uri_mut() = format!("http://{address}{path}").parse().unwrap();
+        request
+    })
 }
 
 impl Drop for App {

@@ -25,6 +25,7 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
         async move { target.effects().await }
     };
     let suite = Suite::of(&options.platform).ok_or("there are suites for: wulai")?;
+    let suite = suite.patience(options.target.patience());
     let service = options.target.service()?;
     let results = suite.run(service, effects, options.only.as_deref()).await?;
     if options.json {

@@ -23,7 +23,8 @@ pub(crate) struct Target {
     /// Sends to a host that is not this machine. Only do so if it is yours. 允许发往其他主机
     #[arg(long)]
     i_own_this_host: bool,
-    /// How long the platform waits for a reply, such as 5s; as its contract says unless given. 超时
+    /// How long the platform waits for a reply, such as 5s; in a storm as its contract says unless
+    /// given, else 30s. 超时
     #[arg(long, value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,
     /// What the handlers did: a file with a line of JSON for each run, or the URL of one. 处理记录

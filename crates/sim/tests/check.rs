@@ -1,0 +1,149 @@
+//! The suite, run on receivers that are wrong in one way each.
+
+#![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::pending;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full};
+use serde_json::Value;
+use tower::{service_fn, util::BoxCloneService};
+use tower_callback_sim::{
+    Body, Effect, Outcome,
+    check::{Suite, Verdict},
+};
+
+type Receiver = BoxCloneService<Request<Body>, Response<Full<Bytes>>, &'static str>;
+
+/// What the handlers did, and the ids that they know.
+#[derive(Clone, Default)]
+struct App {
+    runs: Arc<Mutex<Vec<Effect>>>,
+    known: Arc<Mutex<HashSet<String>>>,
+}
+
+#[tokio::test]
+async fn an_id_that_is_stored_before_the_work_is_done_loses_messages() {
+    let app = App::default();
+    let receiver =
+        app.receiver(
+            |app, message| {
+                if app.learn(id(message)) { app.run(message) } else { StatusCode::OK }
+            },
+        );
+    assert_eq!(app.check(&receiver, "copy-later").await, Verdict::Pass);
+    assert_eq!(app.check(&receiver, "failure-then-retry").await, fail("handled 0 times"));
+    assert_eq!(app.check(&receiver, "other-body").await, fail("2 accepted, 1 handled"));
+}
+
+#[tokio::test]
+async fn a_failure_that_is_accepted_is_a_message_lost() {
+    let app = App::default();
+    let receiver = app.receiver(|app, message| {
+        app.run(message);
+        StatusCode::OK
+    });
+    assert_eq!(app.check(&receiver, "failure-then-retry").await, fail("handled 0 times"));
+}
+
+#[tokio::test]
+async fn another_message_under_a_known_id_may_be_handled_or_refused() {
+    let app = App::default();
+    let receiver = app.receiver(App::run);
+    assert_eq!(app.check(&receiver, "other-body").await, Verdict::Pass);
+    let receiver =
+        app.receiver(
+            |app, message| {
+                if app.learn(id(message)) { app.run(message) } else { StatusCode::CONFLICT }
+            },
+        );
+    assert_eq!(app.check(&receiver, "other-body").await, Verdict::Pass);
+}
+
+#[tokio::test]
+async fn a_kind_of_callback_that_is_not_taken_is_not_held_against_a_receiver() {
+    let app = App::default();
+    let nothing = app.receiver(|_, _| StatusCode::NOT_FOUND);
+    for (case, path) in [("route", "/webhook/route"), ("error", "/callback/error")] {
+        let expected = Verdict::NotApplicable(format!("there is nothing at {path}"));
+        assert_eq!(app.check(&nothing, case).await, expected);
+    }
+    assert_eq!(app.check(&nothing, "copy-later").await, fail("not accepted: 404 Not Found"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_never_replies_fails_when_patience_ends() {
+    let app = App::default();
+    let receiver = Receiver::new(service_fn(|_| pending()));
+    for case in ["copies-together", "too-large-body", "stalled-body", "garbage"] {
+        let verdict = app.check(&receiver, case).await;
+        assert!(
+            matches!(&verdict, Verdict::Fail(why) if why.ends_with("within 3s")),
+            "{verdict:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn who_is_not_there_passes_nothing() {
+    let app = App::default();
+    let receiver = Receiver::new(service_fn(async |_| Err("refused")));
+    for case in ["hang-up-then-retry", "too-large-body", "stalled-body", "route", "error"] {
+        assert_eq!(app.check(&receiver, case).await, fail("no reply: refused"), "{case}");
+    }
+}
+
+impl App {
+    fn receiver(&self, reply: fn(&Self, &Value) -> StatusCode) -> Receiver {
+        let app = self.clone();
+        Receiver::new(service_fn(move |request: Request<Body>| {
+            let app = app.clone();
+            async move {
+                let body = request.into_body().collect().await.unwrap().to_bytes();
+                let message = serde_json::from_slice(&body).unwrap_or_default();
+                let mut response = Response::new(Full::default());
+                *response.status_mut() = reply(&app, &message);
+                Ok(response)
+            }
+        }))
+    }
+
+    /// The handler: it fails once if asked to.
+    fn run(&self, message: &Value) -> StatusCode {
+        let is_asked = message["msg_body"]["text"]["content"] == "#sim fail once";
+        let fails = is_asked && self.learn(format!("failed {}", id(message)));
+        let outcome = if fails { Outcome::Failed } else { Outcome::Ok };
+        let (id, conversation) = (Some(id(message)), None);
+        let effect =
+            Effect { id, conversation, sent_at: None, start: 0, end: 0, outcome, late: false };
+        self.runs.lock().unwrap().push(effect);
+        if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
+    }
+
+    /// Whether it was not known.
+    fn learn(&self, id: String) -> bool {
+        self.known.lock().unwrap().insert(id)
+    }
+
+    async fn check(&self, receiver: &Receiver, case: &str) -> Verdict {
+        let suite = Suite::of("wulai").unwrap().patience(Duration::from_secs(3));
+        let effects = async || Ok::<_, String>(Some(self.runs.lock().unwrap().clone()));
+        let mut results = suite.run(receiver.clone(), effects, Some(case)).await.unwrap();
+        assert_eq!(results.len(), 1, "{case} is the name of one case");
+        results.remove(0).verdict
+    }
+}
+
+fn id(message: &Value) -> String {
+    message["msg_id"].as_str().unwrap_or_default().to_owned()
+}
+
+fn fail(why: &str) -> Verdict {
+    Verdict::Fail(why.to_owned())
+}
