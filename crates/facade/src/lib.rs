@@ -7,23 +7,24 @@
 //! # #[cfg(all(feature = "wulai", feature = "axum"))]
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() {
-//! use axum::{Extension, Router, body::Body, http::Request, routing::post};
+//! use axum::{Router, body::Body, http::Request, routing::post};
 //! use serde_json::json;
 //! use tower::ServiceExt;
 //! use tower_callback::{
-//!     Callback, Refusal,
+//!     Payload,
 //!     dedup::Attempt,
+//!     order::Position,
 //!     wulai::{Delivery, WulaiLayer},
 //! };
 //!
 //! async fn deliver(
 //!     attempt: Attempt,
-//!     Extension(callback): Extension<Callback>,
-//! ) -> Result<&'static str, Refusal> {
+//!     position: Position,
+//!     Payload(message): Payload<Delivery>,
+//! ) -> &'static str {
 //!     assert_eq!(attempt.number, 1);
-//!     let message = Delivery::try_from(&callback)?;
-//!     println!("to {}: {:?}", message.user_id, message.msg_body.text());
-//!     Ok("success")
+//!     println!("to {}, {position:?}: {:?}", message.user_id, message.msg_body.text());
+//!     "success"
 //! }
 //!
 //! let app: Router =
@@ -63,9 +64,9 @@
 //! # Where the layers go
 //!
 //! ```text
-//! request ──▶ receive ──▶ dedup ──▶ order ──▶ your handler
-//!             cap, deadline,        │         one at a time in each conversation
-//!             one parse             once per id; a hang-up cannot cut it
+//! request ──▶ receive ──▶ schema ──▶ dedup ──▶ order ──▶ your handler
+//!             cap, deadline,         │         one at a time in each conversation
+//!             one parse              once per id; a hang-up cannot cut it
 //! ```
 //!
 //! Layers of authentication and limits of rate go outside, so that a forger cannot use up ids.

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::State,
     middleware::from_fn_with_state,
     routing::{get, post},
 };
 use tower_callback::{
-    Callback, Refusal,
+    Payload,
     order::{Hold, Position},
     wulai::{Delivery, ErrorCallback, ErrorReport, MessageDelivery, MessageRoute, WulaiLayer},
 };
@@ -76,26 +76,20 @@ pub(crate) fn app(chat: &Chat) -> Router {
 /// Message delivery 消息投递: shows what the bot says to its user.
 async fn deliver(
     State(hub): State<Arc<Hub>>,
-    Extension(position): Extension<Position>,
-    Extension(callback): Extension<Callback>,
-) -> Result<&'static str, Refusal> {
-    let delivery = Delivery::try_from(&callback)?;
+    position: Position,
+    Payload(delivery): Payload<Delivery>,
+) -> &'static str {
     let user = delivery.user_id.clone();
     let is_late = matches!(position, Position::Late { .. });
     hub.deliver(&user, Message::delivered(delivery, is_late).into_json());
-    Ok("success")
+    "success"
 }
 
 /// Error callback 错误回调: shows that a message did not reach its user.
-async fn on_error(
-    State(hub): State<Arc<Hub>>,
-    Extension(callback): Extension<Callback>,
-) -> Result<(), Refusal> {
-    let report = ErrorReport::try_from(&callback)?;
+async fn on_error(State(hub): State<Arc<Hub>>, Payload(report): Payload<ErrorReport>) {
     if let Some(user) = report.user_id.clone() {
         hub.deliver(&user, Message::not_sent(report).into_json());
     }
-    Ok(())
 }
 
 #[cfg(test)]
