@@ -1,0 +1,76 @@
+//! What the stack costs, against bare axum and against what people would use instead.
+//!
+//! ```sh
+//! cargo run --release -p bench -- inprocess
+//! cargo run --release -p bench -- http
+//! cargo run --release -p bench -- scale
+//! ```
+
+mod http;
+mod inprocess;
+mod load;
+mod payload;
+mod plot;
+mod process;
+mod report;
+mod scale;
+mod server;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::{load::Failure, report::publish, server::Variant};
+
+/// What the stack costs, against bare axum and against what people would use instead.
+#[derive(Debug, Parser)]
+struct Args {
+    #[command(subcommand)]
+    what: What,
+    /// Where the results are kept too, as Markdown, JSON and pictures.
+    #[arg(long, global = true, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Every layer around a handler that is always ready.
+    Inprocess,
+    /// Servers in processes of their own, under load over loopback.
+    Http {
+        /// How many requests each run takes.
+        #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
+        requests: u64,
+    },
+    /// How the cost of a callback grows with what is remembered, held and repeated.
+    Scale,
+    /// Serves one variant, for the others.
+    #[command(hide = true)]
+    Serve {
+        #[arg(value_enum)]
+        variant: Variant,
+    },
+}
+
+fn main() -> Result<(), Failure> {
+    let Args { what, out } = Args::parse();
+    let runtime = || tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let out = out.as_deref();
+    match what {
+        What::Inprocess => {
+            let (rows, table) = inprocess::run()?;
+            publish("In process", inprocess::ABOUT, &table, &rows, out)
+        }
+        What::Http { requests } => {
+            let (rows, table) = runtime()?.block_on(http::run(requests))?;
+            publish("Over HTTP", http::ABOUT, &table, &rows, out)?;
+            plot::http(&rows, out)
+        }
+        What::Scale => {
+            let (rows, table) = runtime()?.block_on(scale::run())?;
+            publish("At scale", scale::ABOUT, &table, &rows, out)?;
+            plot::scale(&rows, out)
+        }
+        What::Serve { variant } => Ok(runtime()?.block_on(variant.serve())?),
+    }
+}

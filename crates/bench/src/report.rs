@@ -1,0 +1,108 @@
+//! Tables of what was measured, with what and on what.
+
+use std::{fmt::Write, fs, path::Path, process::Command};
+
+use serde::Serialize;
+
+use crate::load::Failure;
+
+/// A table in Markdown.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    text: String,
+}
+
+/// On what it was measured.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Machine {
+    date: String,
+    cpu: String,
+    cores: usize,
+    kernel: String,
+    rustc: String,
+    command: String,
+}
+
+impl Table {
+    pub(crate) fn new(columns: &[&str]) -> Self {
+        let mut text = String::new();
+        let _ = writeln!(text, "| {} |", columns.join(" | "));
+        let _ = writeln!(text, "|{}", "---|".repeat(columns.len()));
+        Self { text }
+    }
+
+    pub(crate) fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let cells: Vec<_> = cells.into_iter().collect();
+        let _ = writeln!(self.text, "| {} |", cells.join(" | "));
+    }
+
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl Machine {
+    pub(crate) fn this() -> Self {
+        let said = |command: &str, args: &[&str]| {
+            let output = Command::new(command).args(args).output().ok();
+            output.map_or_else(String::new, |it| {
+                String::from_utf8_lossy(&it.stdout).trim().to_owned()
+            })
+        };
+        let cpus = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+        let cpu = cpus.lines().find_map(|line| line.strip_prefix("model name")?.split(": ").nth(1));
+        let args: Vec<_> = std::env::args().skip(1).collect();
+        Self {
+            date: said("date", &["-u", "+%Y-%m-%d"]),
+            cpu: cpu.unwrap_or("unknown").to_owned(),
+            cores: std::thread::available_parallelism().map_or(0, Into::into),
+            kernel: said("uname", &["-sr"]),
+            rustc: said("rustc", &["--version"]),
+            command: format!("cargo run --release -p bench -- {}", args.join(" ")),
+        }
+    }
+}
+
+/// Prints a section, and keeps it with its figures in a folder, if there is one.
+pub(crate) fn publish(
+    name: &str,
+    about: &str,
+    table: &Table,
+    rows: &impl Serialize,
+    out: Option<&Path>,
+) -> Result<(), Failure> {
+    let machine = Machine::this();
+    let Machine { date, cpu, cores, kernel, rustc, command } = &machine;
+    let section = format!(
+        "## {name}\n\n{about}\n\n{}\n`{command}`, {date}: {cores} cores of {cpu}, {kernel}, {rustc}.\n",
+        table.text()
+    );
+    println!("{section}");
+    if let Some(out) = out {
+        fs::create_dir_all(out)?;
+        let stem = name.to_lowercase().replace(' ', "-");
+        fs::write(out.join(format!("{stem}.md")), &section)?;
+        let all = serde_json::json!({ "machine": machine, "rows": rows });
+        fs::write(out.join(format!("{stem}.json")), serde_json::to_string_pretty(&all)?)?;
+    }
+    Ok(())
+}
+
+/// The middle one; of an even number, the lower of the two.
+pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<_> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len().saturating_sub(1) / 2).copied().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_one() {
+        assert!((median([3.0, 1.0, 2.0].into_iter()) - 2.0).abs() < f64::EPSILON);
+        assert!((median([4.0, 1.0, 2.0, 3.0].into_iter()) - 2.0).abs() < f64::EPSILON);
+        assert!(median(std::iter::empty()).is_nan());
+    }
+}

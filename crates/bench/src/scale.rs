@@ -1,0 +1,176 @@
+//! How the cost of a callback grows.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Response};
+use http_body_util::Full;
+use serde::Serialize;
+use tokio::{
+    process::Command,
+    time::{Instant, sleep},
+};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_callback::wulai::WulaiLayer;
+
+use crate::{
+    load::{Failure, Load, Traffic},
+    payload::Kind,
+    process::Server,
+    report::{Table, median},
+    server::Variant,
+};
+
+pub(crate) const ABOUT: &str = "`WulaiLayer::delivery()` around a handler that is always ready, \
+    500 B, in process: first copies by how many ids are remembered and to how many users they go, \
+    copies that join one run; and requests a second over loopback by connections. Flat is good.";
+
+/// One size of something.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) what: &'static str,
+    pub(crate) size: u64,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+}
+
+const SIZE: usize = 500;
+const CALLS: u64 = 5_000;
+const ROUNDS: u64 = 5;
+
+pub(crate) async fn run() -> Result<(Vec<Row>, Table), Failure> {
+    let mut rows = Vec::new();
+    remembered(&mut rows).await?;
+    for users in [100, 1_000, 10_000, 100_000, 1_000_000] {
+        let value = conversations(users).await?;
+        rows.push(Row { what: "conversations", size: users, value, unit: "ns each" });
+    }
+    for copies in [1, 10, 100, 1_000, 10_000] {
+        let value = joined(copies).await?;
+        rows.push(Row { what: "copies of one id", size: copies, value, unit: "ns each" });
+    }
+    for connections in [1, 4, 16, 64] {
+        let value = requests(connections).await?;
+        rows.push(Row { what: "connections", size: connections, value, unit: "requests/s" });
+    }
+    let mut table = Table::new(&["of these", "so many", "", ""]);
+    for Row { what, size, value, unit } in &rows {
+        table.row([
+            (*what).to_owned(),
+            size.to_string(),
+            format!("{value:.0}"),
+            (*unit).to_owned(),
+        ]);
+    }
+    Ok((rows, table))
+}
+
+type Req = Request<Full<Bytes>>;
+
+fn message(number: u64, users: u64) -> Result<Req, Failure> {
+    let body = Full::new(Kind::Delivery.body(number, users, SIZE));
+    Ok(Request::post(Kind::Delivery.path()).body(body)?)
+}
+
+/// First copies, by how many ids are remembered already.
+async fn remembered(rows: &mut Vec<Row>) -> Result<(), Failure> {
+    let layer = WulaiLayer::delivery().dedup(|dedup| dedup.memory_budget(u64::MAX));
+    let service = layer.layer(service_fn(handle));
+    let mut number = 0;
+    for size in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
+        while number < size {
+            number += 1;
+            service.clone().oneshot(message(number, 1_000)?).await?;
+        }
+        let mut rounds = Vec::new();
+        for _ in 0..ROUNDS {
+            rounds.push(timed(&service, number + 1, 1_000).await?);
+            number += CALLS;
+        }
+        let value = median(rounds.into_iter());
+        rows.push(Row { what: "remembered ids", size, value, unit: "ns each" });
+    }
+    Ok(())
+}
+
+/// First copies, by how many users they go to, each of whom is known already.
+async fn conversations(users: u64) -> Result<f64, Failure> {
+    let service = WulaiLayer::delivery().layer(service_fn(handle));
+    for number in 0..users {
+        service.clone().oneshot(message(number, users)?).await?;
+    }
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        rounds.push(timed(&service, users + round * CALLS, users).await?);
+    }
+    Ok(median(rounds.into_iter()))
+}
+
+async fn timed<S>(service: &S, from: u64, users: u64) -> Result<f64, Failure>
+where
+    S: tower::Service<Req, Error = Infallible> + Clone,
+{
+    let requests: Vec<_> =
+        (from..from + CALLS).map(|number| message(number, users)).collect::<Result<_, _>>()?;
+    let start = Instant::now();
+    for request in requests {
+        service.clone().oneshot(request).await?;
+    }
+    Ok(nanos_each(start.elapsed(), CALLS))
+}
+
+/// Copies that come while the first one runs.
+async fn joined(copies: u64) -> Result<f64, Failure> {
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        let slow = service_fn(async |request: Req| {
+            sleep(Duration::from_millis(20)).await;
+            handle(request).await
+        });
+        let layer = WulaiLayer::delivery()
+            .dedup(|dedup| dedup.max_waiters(usize::try_from(copies).unwrap_or(usize::MAX)));
+        let service = layer.layer(slow);
+        let all: Vec<_> = (0..copies)
+            .map(|_| Ok(service.clone().oneshot(message(round, 1)?)))
+            .collect::<Result<_, Failure>>()?;
+        let start = Instant::now();
+        let replies = join_all(all).await;
+        let took = start.elapsed().saturating_sub(Duration::from_millis(20));
+        if replies.iter().any(|reply| !matches!(reply, Ok(reply) if reply.status() == 200)) {
+            return Err("a copy was refused".into());
+        }
+        rounds.push(nanos_each(took, copies));
+    }
+    Ok(median(rounds.into_iter()))
+}
+
+async fn requests(connections: u64) -> Result<f64, Failure> {
+    let mut rounds = Vec::new();
+    for _ in 0..3 {
+        let mut command = Command::new(std::env::current_exe()?);
+        let server = Server::start(command.args(["serve", &Variant::Delivery.name()])).await?;
+        let load = Load {
+            port: server.port,
+            kind: Kind::Delivery,
+            traffic: Traffic::Unique,
+            size: SIZE,
+            users: 10_000,
+            connections,
+            requests: 20_000,
+            from: 1,
+            rate: None,
+        };
+        rounds.push(load.run().await?.per_second);
+    }
+    Ok(median(rounds.into_iter()))
+}
+
+async fn handle(_: Req) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::from("success")))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "some thousands")]
+fn nanos_each(took: Duration, calls: u64) -> f64 {
+    took.as_nanos() as f64 / calls as f64
+}
