@@ -7,7 +7,7 @@
 //! * an [`Action`] that the handler left in its reply's extensions,
 //! * a [typed error](ActionLayer::on_error) there,
 //! * the [table's entry](ActionLayer::on) for the status,
-//! * the contract: a [`Refusal`] in the extensions is refused its way, a reply that would not do
+//! * the contract: a [`Refusal`] beside what is no success is refused its way, a reply that would not do
 //!   what it seems to is [mended](OnMistake), and any other goes as it is.
 //!
 //! ```
@@ -59,9 +59,9 @@
 //! | the platform cannot do what was decided | what comes next to it, as the contract documents, with a warning |
 //! | a reply would not do what it seems to | it is mended, or [as you say](OnMistake) |
 //! | a reply is rewritten | the handler's headers stay, but those about its body; so do its extensions |
-//! | a reply is larger than the [limit](ActionLayer::limit), or of a length not known beforehand | it is judged by its head: the table counts, mistakes are not looked for |
+//! | a reply is larger than the [limit](ActionLayer::limit), or of a length not known beforehand | it is judged by its head: the table counts, mistakes are not looked for, and no action is left in its extensions if it goes as it is |
 //! | the handler breaks off its reply | it is refused as a failure of the handler |
-//! | the handler's service returns an error | it passes through |
+//! | the handler's service returns an error, or panics | it passes through: the table is not asked, and nothing becomes a dead letter |
 //! | a [dead-letter sink](Rule::dead_letter) fails, or takes longer than the contract's patience | the callback is refused with 503: the platform has it still |
 //! | the process dies between the sink and the reply | the platform sends the callback again, and the sink sees it twice |
 //! | a request is no POST | it passes through untouched |

@@ -111,8 +111,12 @@ where
     let seen = if unread.is_some() { Seen::HeadOnly } else { Seen::Whole };
     let reply = match settings.table.verdict(contract, &reply, seen) {
         Verdict::Stands => {
-            let action = contract.action(&reply);
-            reply.extensions_mut().insert(action);
+            // Of a head alone nobody knows what the platform uses, and a layer around this one
+            // would say the action again, without the body.
+            if seen == Seen::Whole {
+                let action = contract.action(&reply);
+                reply.extensions_mut().insert(action);
+            }
             return Ok(reply.map(|body| unread.unwrap_or_else(|| body.into())));
         }
         Verdict::Refused(refusal) => refused(contract, reply, refusal),

@@ -86,7 +86,8 @@ impl Table {
         if let Some(rule) = self.of_error(extensions).or_else(|| self.of_status(status)) {
             return Verdict::Decided(rule.0);
         }
-        if let Some(refusal) = extensions.get::<Refusal>() {
+        // Beside a success it says in whose place that is sent, as a fallback is.
+        if let Some(refusal) = extensions.get::<Refusal>().filter(|_| !status.is_success()) {
             return Verdict::Refused(refusal.clone());
         }
         // A head alone tells a mistake as little as a lack of content.

@@ -168,6 +168,17 @@ async fn a_refusal_of_the_handler_is_refused_the_contracts_way() {
     assert_eq!(said(&hook().on(400, Action::Accept), refused()).await.2, Action::Accept);
 }
 
+/// As the schema layer leaves it beside the fallback that it sends in a reply's place.
+#[tokio::test]
+async fn a_refusal_beside_a_success_does_not_undo_it() {
+    let mut fallback = reply(200, "{}");
+    fallback.extensions_mut().insert(Refusal::from(Reason::HandlerFailed));
+    let sent = sent(&hook(), fallback).await;
+    assert_eq!(sent.status(), 200);
+    assert!(sent.extensions().get::<Refusal>().is_some());
+    assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "{}");
+}
+
 #[tokio::test]
 async fn a02_what_the_platform_cannot_do_becomes_what_it_can_and_is_logged() {
     let (events, _guard) = capture_events();
@@ -240,13 +251,26 @@ async fn what_is_rewritten_keeps_what_is_not_about_its_body() {
 async fn a_reply_of_unknown_length_is_judged_by_its_head() {
     let stream = |status| Response::builder().status(status).body(AnyBody::stream("{}")).unwrap();
     // It would be a mistake, if its body were known.
-    let expected = (400, "{}".to_owned(), Action::Accept);
-    assert_eq!(said(&hook(), stream(400)).await, expected);
+    let streamed = sent(&hook(), stream(400)).await;
+    assert_eq!(streamed.status(), 400);
+    // Nor is it known what the platform does on it.
+    assert_eq!(streamed.extensions().get::<Action>(), None);
+    assert_eq!(streamed.into_body().collect().await.unwrap().to_bytes(), "{}");
     assert_eq!(said(&hook().on(500, refuse("no")), stream(500)).await.1, "no");
     // The same for one that is too large.
     let small = hook().limit(3);
-    assert_eq!(said(&small, reply(400, "four")).await.0, 400);
+    assert_eq!(sent(&small, reply(400, "four")).await.status(), 400);
     assert_eq!(said(&small, reply(400, "odd")).await.0, 403);
+}
+
+#[tokio::test]
+async fn a_stream_goes_through_two_layers_as_it_is() {
+    let handler = service_fn(async |_: Request<AnyBody>| {
+        Ok::<_, BoxError>(Response::new(AnyBody::stream("{}")))
+    });
+    let sent = hook().layer(hook().layer(handler)).oneshot(callback()).await.unwrap();
+    assert_eq!(sent.status(), 200);
+    assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "{}");
 }
 
 #[tokio::test]

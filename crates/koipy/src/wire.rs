@@ -38,7 +38,13 @@ pub(crate) fn reply(action: &Action, text_type: TextType) -> Response<Bytes> {
 
 /// What a handler meant by a reply of which koipy would make something else.
 pub(crate) fn meant(reply: &Response<Bytes>) -> Option<Action> {
-    let meant = match reply.status().as_u16() {
+    let status = reply.status();
+    // What is compressed is for koipy's client to read, and not for us to rewrite.
+    if reply.headers().contains_key(header::CONTENT_ENCODING) {
+        let ignored = status == StatusCode::BAD_REQUEST;
+        return ignored.then(|| Action::Refuse { text: in_words(status) });
+    }
+    let meant = match status.as_u16() {
         204 | 205 => return None,
         200..=299 => {
             let content = taken(reply).or_else(|| misplaced(reply));
@@ -122,10 +128,11 @@ fn readable(reply: &Response<Bytes>) -> String {
     let member = |name: &str| problem.as_ref()?.get(name)?.as_str().map(str::to_owned);
     let text = || content::text(reply).map(std::borrow::Cow::into_owned);
     let text = member("detail").or_else(|| member("title")).or_else(text);
-    text.filter(|text| !text.is_empty()).unwrap_or_else(|| {
-        let reason = reply.status().canonical_reason();
-        reason.unwrap_or("Refused").to_owned()
-    })
+    text.filter(|text| !text.is_empty()).unwrap_or_else(|| in_words(reply.status()))
+}
+
+fn in_words(status: StatusCode) -> String {
+    status.canonical_reason().unwrap_or("Refused").to_owned()
 }
 
 /// Whether koipy does this with this very reply.

@@ -237,6 +237,30 @@ async fn a03_what_is_left_or_warned_about_goes_as_it_is() {
     }
 }
 
+/// It would be read as text that it is not, and be sent so.
+#[tokio::test]
+async fn a03_what_is_compressed_is_not_rewritten() {
+    const ZIPPED: &[u8] = b"\x1f\x8b\x08\xff";
+    let compressed = |status: u16, media_type| {
+        let reply = Response::builder().status(status).header("content-encoding", "gzip");
+        reply.header("content-type", media_type).body(Bytes::from_static(ZIPPED)).unwrap()
+    };
+    for (status, media_type) in [
+        (200, "text/plain; charset=utf-8"),
+        (200, "application/json"),
+        (403, "text/plain"),
+        (500, "text/html"),
+    ] {
+        let reply = compressed(status, media_type);
+        let sent = acted(ActionLayer::for_contract(OnMessage::new()), reply.clone()).await;
+        assert_eq!((sent.status(), sent.body()), (reply.status(), reply.body()), "{media_type}");
+        assert_eq!(sent.headers(), reply.headers());
+    }
+    // koipy would ignore it.
+    let meant = OnMessage::new().meant(&compressed(400, "text/plain"));
+    assert_eq!(meant, Some(refuse("Bad Request")));
+}
+
 async fn acted(layer: ActionLayer<OnMessage>, reply: Response<Bytes>) -> Response<Bytes> {
     let handler = service_fn(move |_: Request<Full<Bytes>>| {
         let reply = reply.clone().map(Full::<Bytes>::from);

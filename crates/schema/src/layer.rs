@@ -64,7 +64,8 @@ impl<C: Contract> SchemaLayer<C> {
         self.with(|settings| settings.mode = Mode::Sample(share))
     }
 
-    /// The status of a refusal. Default: 400 for a request, 500 for a response.
+    /// The status where a document does not match. Default: 400 for a request, 500 for a response.
+    /// A callback that cannot be read as JSON is refused as its contract and reader do, with 400.
     pub fn status(self, status: StatusCode) -> Self {
         self.with(|settings| settings.status = Some(status))
     }

@@ -72,11 +72,12 @@
 //! |---|---|
 //! | a callback does not match | 400 with every violation: where, which keyword, what it asks for |
 //! | … and the schema is reported or sampled | the handler runs, and finds the [`Violations`] in the request's extensions; there is an event |
-//! | it is not JSON, or ambiguous | 400 that says so; where the schema is reported, a violation with the keyword `malformed` or `ambiguous` |
+//! | it is not JSON, or ambiguous | 400 that says so; where the schema is reported, a violation with the keyword `malformed` or `ambiguous`, unless its contract refuses it because it finds no id |
 //! | a field is unknown | nothing, unless the schema says otherwise |
 //! | a reply does not match, or is not JSON | the contract's [fallback](tower_callback_contract::Contract::fallback), else 500, with the [`Refusal`](tower_callback_contract::Refusal) in its extensions |
 //! | … and the schema is reported or sampled | it goes out as it is, with the [`Violations`] in its extensions |
 //! | a reply is empty, or makes the platform retry or give up | it is not looked at: the platform does not read it |
+//! | the handler breaks off its reply | 500, also where the schema is reported: there is nothing to send, and the callback was not handled |
 //! | a reply is too large, or streams | see [`limit`](SchemaLayer::limit) |
 //! | a document is wrong in a hundred thousand places | 32 are listed, counting ends at 256, and so does the looking |
 //! | the schema is wrong | [`SchemaError`], with the place in the schema |

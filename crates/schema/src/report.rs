@@ -53,6 +53,10 @@ fn violation(error: &ValidationError<'_>, value: &dyn Display) -> Violation {
             1 => "one field is not allowed".to_owned(),
             fields => format!("{fields} fields are not allowed"),
         },
+        // Its own text counts the items of the value, which it does not have.
+        ValidationErrorKind::AdditionalItems { limit } => {
+            format!("no more than {limit} items are allowed")
+        }
         ValidationErrorKind::PropertyNames { error } => {
             format!("the name of a field: {}", text(error.masked_with("it")))
         }

@@ -123,6 +123,11 @@ where
     match look_at(&validation, &callback, head, body).await {
         Looked::Passed(response) => Ok(response),
         Looked::Refused(refusal) => Ok(fall_back(contract, &callback, refusal)),
+        Looked::BrokenOff => {
+            let id = callback.envelope().id.as_ref().map(tracing::field::display);
+            tracing::error!(contract = contract.name(), id, "handler broke off its reply");
+            Ok(refuse(contract, Reason::HandlerFailed.into()))
+        }
     }
 }
 
@@ -130,6 +135,8 @@ where
 enum Looked<B> {
     Passed(Response<B>),
     Refused(Refusal),
+    /// Nobody knows what it would have been: no fallback takes its place.
+    BrokenOff,
 }
 
 async fn look_at<C, B>(
@@ -154,7 +161,7 @@ where
         Err(error) if error.is::<LengthLimitError>() && validation.enforces() => {
             return Looked::Refused(validation.unread(callback, &Reason::TooLarge));
         }
-        Err(_) => return Looked::Refused(Reason::HandlerFailed.into()),
+        Err(_) => return Looked::BrokenOff,
     };
     let reply = head.map(|_| body);
     if reply.body().is_empty() || fails(&validation.contract.action(&reply)) {

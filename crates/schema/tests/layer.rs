@@ -250,14 +250,17 @@ async fn v04_a_reply_over_the_limit_is_a_violation() {
 
 #[tokio::test]
 async fn v04_a_reply_that_breaks_off_is_a_500() {
-    let frames = [
-        Ok(Frame::data(Bytes::from_static(b"{"))),
-        Err(BoxError::from(io::Error::from(io::ErrorKind::ConnectionReset))),
-    ];
-    let broken = AnyBody(StreamBody::new(tokio_stream::iter(frames)).boxed_unsync());
-    let refused = replied(&response(), "{}", Response::new(broken)).await;
-    assert_eq!(refused.status(), 500);
-    assert_eq!(refused.extensions().get::<Refusal>().unwrap().reason(), &Reason::HandlerFailed);
+    // Also where there is a fallback, which would say that the callback was handled.
+    for body in ["{}", r#"{"ask":"what?"}"#] {
+        let frames = [
+            Ok(Frame::data(Bytes::from_static(b"{"))),
+            Err(BoxError::from(io::Error::from(io::ErrorKind::ConnectionReset))),
+        ];
+        let broken = AnyBody(StreamBody::new(tokio_stream::iter(frames)).boxed_unsync());
+        let refused = replied(&response(), body, Response::new(broken)).await;
+        assert_eq!(refused.status(), 500);
+        assert_eq!(refused.extensions().get::<Refusal>().unwrap().reason(), &Reason::HandlerFailed);
+    }
 }
 
 #[tokio::test]

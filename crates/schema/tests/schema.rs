@@ -112,6 +112,16 @@ fn a_violation_says_where_which_keyword_and_what() {
 }
 
 #[test]
+fn items_beyond_a_tuple_are_counted_by_what_is_allowed() {
+    let schema = schema(&json!({
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "items": [true], "additionalItems": false,
+    }));
+    let violations = violations(&schema, &json!(["secret", "secret"]));
+    assert_eq!(violations.to_string(), "no more than 1 items are allowed");
+}
+
+#[test]
 fn a_report_of_a_hundred_thousand_violations_stays_small() {
     let schema = schema(&json!({"items": {"type": "string"}}));
     let violations = violations(&schema, &Value::from(vec![0; 500_000]));

@@ -26,10 +26,13 @@ pub(crate) struct Backends {
 
 impl Blacklist {
     pub(crate) fn new(users: &[String]) -> Self {
-        let user = |user: &String| match (user.parse(), user.strip_suffix('*')) {
-            (Ok(id), _) => User::Id(id),
-            (_, Some(beginning)) => User::NamesLike(beginning.to_lowercase()),
-            _ => User::Name(user.trim_start_matches('@').to_lowercase()),
+        let user = |user: &String| {
+            let name = user.trim_start_matches('@').to_lowercase();
+            match (user.parse(), name.strip_suffix('*')) {
+                (Ok(id), _) => User::Id(id),
+                (_, Some(beginning)) => User::NamesLike(beginning.to_owned()),
+                _ => User::Name(name),
+            }
         };
         Self { users: users.iter().map(user).collect() }
     }
@@ -71,13 +74,14 @@ mod tests {
 
     #[test]
     fn users_are_blocked_by_id_by_name_or_by_the_beginning_of_names() {
-        let blocked = ["666", "@Mallory", "koipybot*"].map(str::to_owned);
+        let blocked = ["666", "@Mallory", "koipybot*", "@Eve*"].map(str::to_owned);
         let blacklist = Blacklist::new(&blocked);
         for (id, name, expected) in [
             (666, None, true),
             (1, Some("mallory"), true),
             (1, Some("koipybot"), true),
             (1, Some("KoipyBot_fan"), true),
+            (1, Some("eve_2"), true),
             (1, Some("anna"), false),
             (1, Some("mallory2"), false),
             (1, None, false),
