@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::process::Command;
 
 use crate::{
-    load::{Failure, Load, Measured, Traffic},
+    load::{Credentials, Failure, Load, Measured, Traffic},
     process::{Server, Used},
     report::{Table, median},
     server::Variant,
@@ -104,6 +104,7 @@ async fn measure(variant: Variant, traffic: Traffic, requests: u64) -> Result<Ro
         requests: requests / 10,
         from: 1,
         rate: None,
+        credentials: Credentials::default(),
     };
     load.run().await?;
     let load =

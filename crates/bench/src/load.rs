@@ -2,6 +2,7 @@
 
 use std::{
     error::Error,
+    num::NonZeroUsize,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -9,21 +10,24 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use hdrhistogram::Histogram;
-use http::{Request, header};
+use http::{HeaderMap, HeaderValue, Request, header};
 use http_body_util::{BodyExt, Full};
-use hyper::client::conn::http1::handshake;
+use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use tokio::{
     net::TcpStream,
-    task::JoinSet,
+    task::{JoinHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
 
 use crate::payload::Kind;
 
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
+
+pub(crate) type Sender = SendRequest<Full<Bytes>>;
 
 /// Which of the messages are copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -35,7 +39,7 @@ pub(crate) enum Traffic {
 }
 
 /// What is sent where, and how fast.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) port: u16,
     pub(crate) kind: Kind,
@@ -48,6 +52,28 @@ pub(crate) struct Load {
     pub(crate) from: u64,
     /// Requests a second, or as fast as they are answered.
     pub(crate) rate: Option<f64>,
+    pub(crate) credentials: Credentials,
+}
+
+/// What goes with each message in headers, for servers that do not look into it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Credentials {
+    /// Whether its number goes as an `Idempotency-Key`.
+    pub(crate) keys: bool,
+    /// The cookies, of which each user has one.
+    pub(crate) cookies: Arc<[HeaderValue]>,
+}
+
+impl Credentials {
+    pub(crate) fn put(&self, number: u64, headers: &mut HeaderMap) {
+        if self.keys {
+            headers.insert("idempotency-key", number.into());
+        }
+        if let Some(users) = NonZeroUsize::new(self.cookies.len()) {
+            let user = usize::try_from(number).unwrap_or(0) % users;
+            headers.insert(header::COOKIE, self.cookies[user].clone());
+        }
+    }
 }
 
 /// What came of it. Times in microseconds.
@@ -84,13 +110,21 @@ impl Traffic {
     }
 }
 
+/// A connection, and the task that drives it.
+pub(crate) async fn connect(port: u16) -> Result<(Sender, JoinHandle<hyper::Result<()>>), Failure> {
+    let stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    stream.set_nodelay(true)?;
+    let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+    Ok((sender, tokio::spawn(connection)))
+}
+
 impl Load {
-    pub(crate) async fn run(self) -> Result<Measured, Failure> {
+    pub(crate) async fn run(&self) -> Result<Measured, Failure> {
         let sent = Arc::new(AtomicU64::new(0));
         let start = Instant::now();
         let mut connections = JoinSet::new();
         for _ in 0..self.connections {
-            connections.spawn(self.connection(Arc::clone(&sent), start));
+            connections.spawn(self.clone().connection(Arc::clone(&sent), start));
         }
         let all = async {
             let (mut took, mut failed) = (Histogram::<u64>::new(3)?, 0);
@@ -113,10 +147,7 @@ impl Load {
         sent: Arc<AtomicU64>,
         start: Instant,
     ) -> Result<(Histogram<u64>, u64), Failure> {
-        let stream = TcpStream::connect(("127.0.0.1", self.port)).await?;
-        stream.set_nodelay(true)?;
-        let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
-        let connection = tokio::spawn(connection);
+        let (mut sender, connection) = connect(self.port).await?;
         let (mut took, mut failed) = (Histogram::new(3)?, 0);
         loop {
             let number = sent.fetch_add(1, Ordering::Relaxed);
@@ -134,10 +165,11 @@ impl Load {
             };
             let message = self.from + self.traffic.message(number);
             let body = self.kind.body(message, self.users, self.size);
-            let request = Request::post(self.kind.path())
+            let mut request = Request::post(self.kind.path())
                 .header(header::HOST, "localhost")
                 .header(header::CONTENT_TYPE, "application/json")
                 .body(Full::new(body))?;
+            self.credentials.put(message, request.headers_mut());
             sender.ready().await?;
             let reply = sender.send_request(request).await?;
             failed += u64::from(reply.status() != 200);

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo run --release -p bench -- inprocess
 //! cargo run --release -p bench -- http
+//! cargo run --release -p bench -- peers
 //! cargo run --release -p bench -- scale
 //! ```
 
@@ -10,6 +11,7 @@ mod http;
 mod inprocess;
 mod load;
 mod payload;
+mod peers;
 mod plot;
 mod process;
 mod report;
@@ -20,7 +22,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
-use crate::{load::Failure, report::publish, server::Variant};
+use crate::{load::Failure, peers::Served, report::publish, server::Variant};
 
 /// What the stack costs, against bare axum and against what people would use instead.
 #[derive(Debug, Parser)]
@@ -42,6 +44,14 @@ enum What {
         #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
         requests: u64,
     },
+    /// What people would use instead, under the same load and in the same trouble.
+    ///
+    /// Python and Node bring their own packages, from their registries into the build folder.
+    Peers {
+        /// How many requests each run takes.
+        #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
+        requests: u64,
+    },
     /// How the cost of a callback grows with what is remembered, held and repeated.
     Scale,
     /// Serves one variant, for the others.
@@ -49,6 +59,12 @@ enum What {
     Serve {
         #[arg(value_enum)]
         variant: Variant,
+    },
+    /// Serves one of the peers in Rust, for the others.
+    #[command(hide = true)]
+    ServePeer {
+        #[arg(value_enum)]
+        peer: Served,
     },
 }
 
@@ -71,6 +87,8 @@ fn main() -> Result<(), Failure> {
             publish("At scale", scale::ABOUT, &table, &rows, out)?;
             plot::scale(&rows, out)
         }
+        What::Peers { requests } => runtime()?.block_on(peers::run(requests, out)),
+        What::ServePeer { peer } => Ok(runtime()?.block_on(peer.serve())?),
         What::Serve { variant } => Ok(runtime()?.block_on(variant.serve())?),
     }
 }

@@ -6,6 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use serde_json::json;
 
 /// The kind of callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,17 @@ impl Kind {
         let fill = size.saturating_sub(head.len() + 4);
         format!("{head}{}\"}}}}}}", filler(fill)).into()
     }
+}
+
+/// A message with this text, of a user who sends no other.
+pub(crate) fn saying(number: u64, text: &str) -> Bytes {
+    let message = json!({
+        "user_id": format!("user-{number}"),
+        "msg_id": number.to_string(),
+        "msg_ts": (*START + number).to_string(),
+        "msg_body": { "text": { "content": text } },
+    });
+    message.to_string().into()
 }
 
 /// Wulai's texts end at 2 048 characters: what is beyond that would be refused.

@@ -3,7 +3,7 @@
 use std::{fs, process::Stdio};
 
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, BufReader, copy, sink},
     process::{Child, Command},
 };
 
@@ -27,8 +27,10 @@ impl Server {
     pub(crate) async fn start(command: &mut Command) -> Result<Self, Failure> {
         let mut process = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let stdout = process.stdout.take().ok_or("no standard output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line).await?;
+        let (mut stdout, mut line) = (BufReader::new(stdout), String::new());
+        stdout.read_line(&mut line).await?;
+        // It may print more, and is not to fail at it.
+        tokio::spawn(async move { copy(&mut stdout, &mut sink()).await });
         let port = line.trim().parse().map_err(|_| format!("no port: {line:?}"))?;
         Ok(Self { process, port })
     }

@@ -15,7 +15,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_callback::wulai::WulaiLayer;
 
 use crate::{
-    load::{Failure, Load, Traffic},
+    load::{Credentials, Failure, Load, Traffic},
     payload::Kind,
     process::Server,
     report::{Table, median},
@@ -160,6 +160,7 @@ async fn requests(connections: u64) -> Result<f64, Failure> {
             requests: 20_000,
             from: 1,
             rate: None,
+            credentials: Credentials::default(),
         };
         rounds.push(load.run().await?.per_second);
     }

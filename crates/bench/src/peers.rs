@@ -1,0 +1,158 @@
+//! What people would use instead, each as its own docs wire it: under the same load, and in the
+//! same trouble.
+
+mod behaviour;
+mod install;
+mod served;
+mod speed;
+
+use std::{env::current_exe, fmt::Write, fs, path::Path, process::Stdio};
+
+use http::{HeaderValue, Request, header};
+use http_body_util::Full;
+use serde::Serialize;
+use tokio::process::Command;
+
+pub(crate) use self::served::Served;
+use self::{
+    behaviour::fetch,
+    install::{APPS, Installed},
+};
+use crate::{
+    load::{Credentials, Failure, connect},
+    process::Server,
+    report::publish,
+};
+
+/// A server to compare with; the first is ours.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer {
+    name: &'static str,
+    runtime: Runtime,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Runtime {
+    Rust(Served),
+    Python(&'static str),
+    Node(&'static str),
+}
+
+const PEERS: [Peer; 7] = [
+    Peer { name: "tower-callback, delivery preset", runtime: Runtime::Rust(Served::Delivery) },
+    Peer { name: "bare axum", runtime: Runtime::Rust(Served::Bare) },
+    Peer { name: "axum-idempotent", runtime: Runtime::Rust(Served::AxumIdempotent) },
+    Peer { name: "Tornado", runtime: Runtime::Python("tornado_app.py") },
+    Peer { name: "Flask, waitress", runtime: Runtime::Python("flask_app.py") },
+    Peer {
+        name: "Starlette, asgi-idempotency-header",
+        runtime: Runtime::Python("starlette_app.py"),
+    },
+    Peer { name: "Express, express-idempotency", runtime: Runtime::Node("express_app.js") },
+];
+
+/// Not so many that the session of one user, which axum-idempotent's store goes through at each
+/// message, gets long; not so many sessions that this store drops some.
+const USERS: u64 = 1_000;
+
+const SPEED: &str = "Each in one process, as its docs start it, one after the other in three rounds, \
+    32 connections over loopback, 500 B, medians; the load runs on the same cores. Python and Node \
+    use one core, axum all. Each message's id goes as an `Idempotency-Key` too, which the platform \
+    does not send, and for axum-idempotent a session cookie for each of 1 000 users. The ratio is \
+    tower-callback's requests/s to its.";
+
+const BEHAVIOUR: &str = "How often the handler ran, as its app counts it, and the replies. The \
+    handler takes 200 ms for the copies and for the hang-up, which comes after 50 ms. What is not \
+    answered with 200 is sent again every 200 ms, three times.";
+
+/// What was measured, and how busy the machine was before.
+#[derive(Debug, Serialize)]
+struct Results<'a, R> {
+    load_average_before: &'a str,
+    missing: Vec<(&'static str, &'a str)>,
+    rows: Vec<R>,
+}
+
+pub(crate) async fn run(requests: u64, out: Option<&Path>) -> Result<(), Failure> {
+    let load_average = fs::read_to_string("/proc/loadavg")?;
+    let load_average = load_average.split(' ').next().unwrap_or("unknown");
+    let installed = Installed::new()?;
+    let (mut present, mut missing) = (Vec::new(), Vec::new());
+    for peer in PEERS {
+        match peer.command(&installed) {
+            Ok(_) => present.push(peer),
+            Err(why) => missing.push((peer.name, why)),
+        }
+    }
+    let mut behaviour = Vec::new();
+    for &peer in &present {
+        eprintln!("in trouble: {}", peer.name);
+        let of = |why| format!("{}: {why}", peer.name);
+        behaviour.push(behaviour::measure(peer, &installed).await.map_err(of)?);
+    }
+    let speed = speed::measure(&present, requests, &installed).await?;
+
+    let mut notes = format!("\n\nLoad average before: {load_average}.\n");
+    for it in &behaviour {
+        let _ = write!(notes, "\n* {}: {}.", it.peer, it.versions);
+    }
+    for (name, why) in &missing {
+        let _ = write!(notes, "\n* {name}: not measured, {why}.");
+    }
+    let missing = || missing.iter().map(|(name, why)| (*name, why.as_str())).collect();
+    let table = speed::table(&speed);
+    let rows = Results { load_average_before: load_average, missing: missing(), rows: speed };
+    publish("Peers by speed", &format!("{SPEED}{notes}"), &table, &rows, out)?;
+    let table = behaviour::table(&behaviour);
+    let rows = Results { load_average_before: load_average, missing: missing(), rows: behaviour };
+    publish("Peers by behaviour", &format!("{BEHAVIOUR}{notes}"), &table, &rows, out)
+}
+
+impl Peer {
+    fn command(self, installed: &Installed) -> Result<Command, String> {
+        match self.runtime {
+            Runtime::Rust(served) => {
+                let mut command = Command::new(current_exe().map_err(|why| why.to_string())?);
+                command.args(["serve-peer", &served.name()]);
+                Ok(command)
+            }
+            Runtime::Python(app) => {
+                let mut command = Command::new(installed.python.as_ref().map_err(Clone::clone)?);
+                // Nothing is written beside the sources.
+                command.arg("-B").arg(format!("{APPS}/{app}"));
+                Ok(command)
+            }
+            Runtime::Node(app) => {
+                let mut command = Command::new(installed.node.as_ref().map_err(Clone::clone)?);
+                command.arg(app).current_dir(&installed.node_folder).env("NODE_ENV", "production");
+                Ok(command)
+            }
+        }
+    }
+
+    async fn start(self, installed: &Installed) -> Result<Server, Failure> {
+        Server::start(self.command(installed)?.stderr(Stdio::null())).await
+    }
+
+    async fn versions(self, server: &Server) -> Result<String, Failure> {
+        Ok(String::from_utf8(fetch(server.port, "/versions").await?.into())?)
+    }
+
+    /// The message's id as a key, and a session for each user where it takes one.
+    async fn credentials(self, server: &Server) -> Result<Credentials, Failure> {
+        let mut cookies = Vec::new();
+        if matches!(self.runtime, Runtime::Rust(Served::AxumIdempotent)) {
+            let (mut sender, connection) = connect(server.port).await?;
+            for _ in 0..USERS {
+                let request = Request::post("/session").header(header::HOST, "localhost");
+                sender.ready().await?;
+                let reply = sender.send_request(request.body(Full::default())?).await?;
+                let cookie = reply.headers().get(header::SET_COOKIE).ok_or("no session")?;
+                let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
+                cookies.push(HeaderValue::from_str(pair)?);
+            }
+            connection.abort();
+        }
+        Ok(Credentials { keys: true, cookies: cookies.into() })
+    }
+}
