@@ -61,7 +61,8 @@
 //! | a reply is rewritten | the handler's headers stay, but those about its body; so do its extensions |
 //! | a reply is larger than the [limit](ActionLayer::limit), or of a length not known beforehand | it is judged by its head: the table counts, mistakes are not looked for, and no action is left in its extensions if it goes as it is |
 //! | the handler breaks off its reply | it is refused as a failure of the handler |
-//! | the handler's service returns an error, or panics | it passes through: the table is not asked, and nothing becomes a dead letter |
+//! | the handler panics, or breaks off its reply | the table is asked about a 500 |
+//! | the handler's service returns an error | it passes through: the table is not asked, and nothing becomes a dead letter |
 //! | a [dead-letter sink](Rule::dead_letter) fails, or takes longer than the contract's patience | the callback is refused with 503: the platform has it still |
 //! | the process dies between the sink and the reply | the platform sends the callback again, and the sink sees it twice |
 //! | a request is no POST | it passes through untouched |

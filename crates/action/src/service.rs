@@ -1,17 +1,19 @@
 use std::{
     fmt,
+    panic::AssertUnwindSafe,
     sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use http::{Request, Response};
+use futures_util::FutureExt;
+use http::{Request, Response, StatusCode};
 use http_body::Body;
 use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_callback_contract::{
-    Action, Contract, Limits, Reason, ResponseFuture, is_callback, receive, refuse,
+    Action, Contract, Limits, Reason, Refusal, ResponseFuture, is_callback, receive, refuse,
 };
 use tower_service::Service;
 
@@ -103,11 +105,16 @@ where
     };
     let copy = || callback.clone().into_request(head.clone());
     let letter = settings.table.may_dead_letter().then(copy);
-    let response = inner.oneshot(callback.into_request(head)).await?;
-    let Some(Read { mut reply, unread }) = read(response, settings.limit).await else {
-        tracing::error!(contract = contract.name(), "handler broke off its reply");
-        return Ok(refuse(contract, Reason::HandlerFailed.into()));
+    // A panic is what a poison message looks like: the table is to be asked about it as well.
+    let done = AssertUnwindSafe(inner.oneshot(callback.into_request(head))).catch_unwind().await;
+    let whole = match done {
+        Ok(response) => read(response?, settings.limit).await,
+        Err(_) => None,
     };
+    let Read { mut reply, unread } = whole.unwrap_or_else(|| {
+        tracing::error!(contract = contract.name(), "handler panicked, or broke off its reply");
+        Read { reply: failed(), unread: None }
+    });
     let seen = if unread.is_some() { Seen::HeadOnly } else { Seen::Whole };
     let reply = match settings.table.verdict(contract, &reply, seen) {
         Verdict::Stands => {
@@ -127,6 +134,14 @@ where
         }
     };
     Ok(reply.map(Into::into))
+}
+
+/// What stands for a reply that there is none of: the table takes it for any 500.
+fn failed() -> Response<Bytes> {
+    let mut reply = Response::new(Bytes::new());
+    *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    reply.extensions_mut().insert(Refusal::from(Reason::HandlerFailed));
+    reply
 }
 
 /// Accepts what the sink has taken. What it has not is refused: it is still the platform's.

@@ -344,6 +344,24 @@ async fn a_dead_letter_has_reached_its_sink_before_the_platform_hears_of_it() {
     assert_eq!(*letters.lock().unwrap(), [expected]);
 }
 
+#[tokio::test]
+async fn a_panic_and_a_broken_reply_are_a_500_to_the_table() {
+    let letters = Letters::default();
+    let rule = Rule::dead_letter(sink(&letters, Duration::ZERO, false));
+    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(Statuses::SERVER_ERRORS, rule);
+    let panics = service_fn(async |_: Request<AnyBody>| -> Result<Res, BoxError> {
+        panic!("on this message")
+    });
+    assert_eq!(layer.layer(panics).oneshot(callback()).await.unwrap().status(), 200);
+    assert_eq!(sent(&layer, Response::new(AnyBody::broken(2))).await.status(), 200);
+    let letter = (support::BODY.into(), StatusCode::INTERNAL_SERVER_ERROR, true);
+    assert_eq!(*letters.lock().unwrap(), [letter.clone(), letter]);
+    // Without an entry for it, it is what it was: a failure of the handler.
+    let refused = hook().layer(panics).oneshot(callback()).await.unwrap();
+    let refusal = refused.extensions().get::<Refusal>().unwrap();
+    assert_eq!(refusal.reason(), &Reason::HandlerFailed);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_callback_that_its_sink_did_not_take_is_still_the_platforms() {
     let letters = Letters::default();

@@ -15,6 +15,9 @@ use crate::{Callback, Envelope, Limits, Refusal, as_written, body, typed};
 /// the body itself: within a mebibyte, or axum's `DefaultBodyLimit` if that is less, and 10 s; a
 /// key that stands twice is refused all the same.
 ///
+/// Field names are those that stand in the body: where a platform has two spellings, a type of your
+/// own has to name both (`#[serde(alias = …)]`); the models of a platform's crate take either.
+///
 /// It is rejected with a [`Refusal`]: a problem document that names the field and what it must be,
 /// and never its value. What a type says for itself, as by `Error::custom`, is sent as it is.
 ///
