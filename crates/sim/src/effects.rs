@@ -151,8 +151,11 @@ mod tests {
 
     #[test]
     fn what_was_done_is_held_against_what_was_sent() {
-        let sent = ["1", "2", "3", "4", "5", "6"]
-            .map(|id| Sent { id: id.to_owned(), is_accepted: id != "5", has_a_place: true });
+        let sent = ["1", "2", "3", "4", "5", "6"].map(|id| Sent {
+            id: id.to_owned(),
+            is_accepted: id != "5",
+            has_a_place: true,
+        });
         let run = |id: &str, sent_at, start, outcome, late| Effect {
             id: Some(id.to_owned()),
             conversation: Some("anna".to_owned()),

@@ -222,9 +222,8 @@ mod tests {
 
     fn reply(status: u16, media_type: Option<&str>, body: &[u8]) -> Response<Bytes> {
         let media_type = media_type.into_iter();
-        let reply = media_type.fold(Response::builder(), |reply, it| {
-            reply.header(header::CONTENT_TYPE, it)
-        });
+        let reply = media_type
+            .fold(Response::builder(), |reply, it| reply.header(header::CONTENT_TYPE, it));
         reply.status(status).body(Bytes::copy_from_slice(body)).unwrap()
     }
 
@@ -302,7 +301,11 @@ mod tests {
     #[test]
     fn a_column_has_a_row_for_each_node() {
         let breach = |document: Value| {
-            on_result().breach(&reply(200, Some("application/json"), document.to_string().as_bytes()))
+            on_result().breach(&reply(
+                200,
+                Some("application/json"),
+                document.to_string().as_bytes(),
+            ))
         };
         assert_eq!(breach(json!({"result": {"评级": ["优", "中", "良"], "线程": 8}})), None);
         assert_eq!(breach(json!({})), None);
