@@ -1,6 +1,6 @@
 //! What the handlers of the app under test really did.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,8 @@ pub struct Effects {
 pub(crate) struct Sent {
     pub(crate) id: String,
     pub(crate) is_accepted: bool,
+    /// Whether the platform says when it was sent: there is no order among others.
+    pub(crate) has_a_place: bool,
 }
 
 /// Reads the lines of an effects file.
@@ -86,10 +88,10 @@ impl Effects {
     /// the Unix epoch at which the app was started again.
     pub(crate) fn of(sent: &[Sent], effects: &[Effect], restarts: &[u64]) -> Self {
         let mut all = Self::default();
-        let known: HashSet<&str> = sent.iter().map(|sent| &*sent.id).collect();
+        let known: HashMap<&str, &Sent> = sent.iter().map(|sent| (&*sent.id, sent)).collect();
         let mut ours: Vec<&Effect> = effects
             .iter()
-            .filter(|effect| effect.id.as_deref().is_some_and(|id| known.contains(id)))
+            .filter(|effect| effect.id.as_deref().is_some_and(|id| known.contains_key(id)))
             .collect();
         // Lines are written when runs end.
         ours.sort_by_key(|effect| effect.start);
@@ -116,6 +118,9 @@ impl Effects {
             let (Some(conversation), Some(sent_at)) = (&effect.conversation, effect.sent_at) else {
                 continue;
             };
+            if !known.get(id).is_some_and(|sent| sent.has_a_place) {
+                continue;
+            }
             let newest = newest.entry(conversation).or_default();
             if *newest > sent_at {
                 let list = if effect.late { &mut all.late } else { &mut all.out_of_order };
@@ -146,8 +151,11 @@ mod tests {
 
     #[test]
     fn what_was_done_is_held_against_what_was_sent() {
-        let sent = ["1", "2", "3", "4", "5", "6"]
-            .map(|id| Sent { id: id.to_owned(), is_accepted: id != "5" });
+        let sent = ["1", "2", "3", "4", "5", "6"].map(|id| Sent {
+            id: id.to_owned(),
+            is_accepted: id != "5",
+            has_a_place: true,
+        });
         let run = |id: &str, sent_at, start, outcome, late| Effect {
             id: Some(id.to_owned()),
             conversation: Some("anna".to_owned()),
@@ -182,6 +190,25 @@ mod tests {
         };
         assert_eq!(all, expected);
         assert!(!all.is_clean());
+    }
+
+    #[test]
+    fn what_has_no_place_is_never_out_of_order() {
+        let run = |id: &str, sent_at| Effect {
+            id: Some(id.to_owned()),
+            conversation: Some("anna".to_owned()),
+            sent_at: Some(sent_at),
+            start: 10 - sent_at,
+            end: 10,
+            outcome: Outcome::Ok,
+            late: false,
+        };
+        let (runs, id) = ([run("1", 1), run("2", 2)], str::to_owned);
+        for has_a_place in [true, false] {
+            let sent = ["1", "2"].map(|it| Sent { id: id(it), is_accepted: true, has_a_place });
+            let all = Effects::of(&sent, &runs, &[]);
+            assert_eq!(all.out_of_order, if has_a_place { vec![id("1")] } else { vec![] });
+        }
     }
 
     #[test]

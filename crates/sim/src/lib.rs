@@ -37,7 +37,8 @@
 //!
 //! An error callback of Wulai has no id of its own. A suite finds it by its conversation, a storm by
 //! the id that our layers compose: user, message and source, each after its length in bytes and a
-//! colon, such as `4:anna5:450152:17`.
+//! colon, such as `4:anna5:450152:17`. Hooks of koipy are known by their chat and message, such as
+//! `-100123/4711`; its suite looks at replies only.
 //!
 //! # What a handler is asked for
 //!
@@ -50,6 +51,12 @@
 //! | `#sim fail once` | the first run for this id fails, and the next one does not |
 //!
 //! Cases that need an app to obey are not applicable to one that does not.
+//!
+//! # What a platform repeats
+//!
+//! Wulai repeats what was not accepted, whatever the reason. koipy asks once, in the middle of a
+//! user's task: it repeats neither what was refused nor what it did not wait for, and a storm of it
+//! sends no copies, unless [told to](Storm::duplicates). Its hooks have no order.
 
 mod body;
 pub mod check;

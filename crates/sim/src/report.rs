@@ -6,6 +6,7 @@ use std::{
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use tower_callback_contract::Envelope;
 
 use crate::{
     effects::{Effect, Effects, Sent},
@@ -33,7 +34,7 @@ pub struct Report {
     pub errors: u64,
     /// Replies by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Replies that look like an accept and are none.
+    /// Replies that do not do what they seem to.
     pub breaches: BTreeMap<&'static str, u64>,
     /// How long replies took.
     pub latency: Latency,
@@ -110,7 +111,7 @@ impl Tally {
         self,
         platform: &'static str,
         settings: Settings,
-        ids: impl Iterator<Item = String>,
+        envelopes: impl Iterator<Item = Envelope>,
     ) -> Report {
         let count = |fate| self.fates.iter().filter(|it| **it == fate).count() as u64;
         #[expect(clippy::cast_precision_loss, reason = "microseconds of one run")]
@@ -119,7 +120,11 @@ impl Tally {
         let latency =
             Latency { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: millis(self.latency.max()) };
         let accepted = self.fates.iter().map(|fate| *fate == Fate::Accepted);
-        let messages = ids.zip(accepted).map(|(id, is_accepted)| Sent { id, is_accepted });
+        let messages = envelopes.zip(accepted).map(|(envelope, is_accepted)| Sent {
+            id: envelope.id.map_or_else(String::new, |id| id.as_str().to_owned()),
+            is_accepted,
+            has_a_place: envelope.sent_at.is_some(),
+        });
         Report {
             platform,
             settings,

@@ -15,7 +15,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tower::{Service, ServiceExt};
-use tower_callback_contract::{Action, Id};
+use tower_callback_contract::Action;
 
 use crate::{
     Body, Disorder, Event, Platform, Report,
@@ -63,20 +63,22 @@ const PAUSE: Duration = Duration::from_millis(300);
 // ===== impl Storm =====
 
 impl Storm {
-    /// A storm of 1 000 messages to 100 users, 200 a second, in disorder, 30 % of them twice.
+    /// A storm of 1 000 messages to 100 users, 200 a second, in disorder; 30 % of them twice, if the
+    /// platform repeats anything.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
         let settings = Settings {
             messages: 1_000,
             users: 100,
             rate: 200.0,
-            duplicates: 0.3,
+            duplicates: if platform.is_repeating() { 0.3 } else { 0.0 },
             disorder: Disorder::Jitter,
             slow: 0.0,
             seed: 1,
         };
         let timeout = platform.timeout();
-        let retries = [1, 2, 5, 10, 30].map(Duration::from_secs).into();
+        let retries: &[u64] = if platform.is_repeating() { &[1, 2, 5, 10, 30] } else { &[] };
+        let retries = retries.iter().copied().map(Duration::from_secs).collect();
         Self { platform, settings, timeout, retries, at_once: 1_000, on_end: Arc::new(|| ()) }
     }
 
@@ -109,7 +111,8 @@ impl Storm {
         self
     }
 
-    /// The share of messages of which a copy is sent, whatever becomes of them.
+    /// The share of messages of which a copy is sent, whatever becomes of them. Default: 0.3, or
+    /// none for a platform that repeats nothing.
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -144,7 +147,7 @@ impl Storm {
     }
 
     /// How long it waits before each repetition of what was not accepted. Default: 1, 2, 5, 10 and
-    /// 30 seconds; then it gives up.
+    /// 30 seconds, or none for a platform that repeats nothing; then it gives up.
     #[must_use]
     pub fn retries(mut self, retries: impl Into<Vec<Duration>>) -> Self {
         self.retries = retries.into();
@@ -197,13 +200,11 @@ impl Storm {
         while sending.join_next().await.is_some() {}
         let Run { storm, epoch, said, tally, .. } =
             Arc::into_inner(run).expect("all that sent has ended");
-        let ids = (0..said.len()).map(|message| {
-            let envelope = storm.platform.envelope(&event(epoch, &said, &storm, message));
-            envelope.id.as_ref().map_or_else(String::new, |id: &Id| id.as_str().to_owned())
-        });
+        let envelopes = (0..said.len())
+            .map(|message| storm.platform.envelope(&event(epoch, &said, &storm, message)));
         let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (name, settings) = (storm.platform.name, storm.settings.clone());
-        tally.report(name, settings, ids)
+        tally.report(name, settings, envelopes)
     }
 }
 

@@ -1,6 +1,16 @@
 //! Named cases that every receiver should stand.
 
+/// Cases by their names, what each runs, and why it matters.
+macro_rules! cases {
+    ($($name:literal: $run:ident, $matters:literal;)+) => {
+        pub(super) const CASES: &[Case] = &[
+            $(Case { name: $name, matters: $matters, run: |trial| Box::pin($run(trial)) },)+
+        ];
+    };
+}
+
 mod expected;
+mod koipy;
 mod trial;
 mod wulai;
 
@@ -53,11 +63,18 @@ struct Case {
 }
 
 impl Suite {
-    /// The suite of a platform by its name, such as `wulai`.
+    /// The platforms that there is a suite for.
+    pub const NAMES: &[&str] = &["wulai", "koipy"];
+
+    /// The suite of a platform by its name.
     #[must_use]
     pub fn of(platform: &str) -> Option<Self> {
-        let patience = Duration::from_secs(30);
-        (platform == "wulai").then_some(Self { cases: wulai::CASES, patience })
+        let cases = match platform {
+            "wulai" => wulai::CASES,
+            "koipy" => koipy::CASES,
+            _ => return None,
+        };
+        Some(Self { cases, patience: Duration::from_secs(30) })
     }
 
     /// How long a reply may take before its case has failed: 30 s unless set.

@@ -17,14 +17,6 @@ use crate::{
     platform::wulai::{camel_case, delivery, error, route},
 };
 
-macro_rules! cases {
-    ($($name:literal: $run:ident, $matters:literal;)+) => {
-        pub(super) const CASES: &[Case] = &[
-            $(Case { name: $name, matters: $matters, run: |trial| Box::pin($run(trial)) },)+
-        ];
-    };
-}
-
 cases! {
     "copies-together": copies_together,
         "The platform repeats while the first copy still runs: the user is not to be told twice.";

@@ -1,6 +1,7 @@
 //! The platforms that are played. A new one is a file like [`wulai`]: what it sends, and the
 //! contract by which it reads the reply.
 
+pub mod koipy;
 pub mod wulai;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ pub struct Platform {
     contract: Arc<dyn Contract>,
     payload: fn(&Event) -> Value,
     breach: fn(&Response<Bytes>) -> Option<&'static str>,
+    is_repeating: bool,
 }
 
 /// Something that happened on the platform, of which it tells the receiver.
@@ -37,7 +39,7 @@ pub struct Event {
 
 impl Platform {
     /// A platform that sends these payloads and reads replies by this contract. `breach` names
-    /// what is wrong with a reply that looks like an accept and is none.
+    /// what is wrong with a reply that does not do what it seems to.
     #[must_use]
     pub fn new(
         name: &'static str,
@@ -46,7 +48,20 @@ impl Platform {
         payload: fn(&Event) -> Value,
         breach: fn(&Response<Bytes>) -> Option<&'static str>,
     ) -> Self {
-        Self { name, path, contract: Arc::new(contract), payload, breach }
+        Self { name, path, contract: Arc::new(contract), payload, breach, is_repeating: true }
+    }
+
+    /// One that sends nothing twice: what it does not hear of is over.
+    #[must_use]
+    pub fn without_repetitions(mut self) -> Self {
+        self.is_repeating = false;
+        self
+    }
+
+    /// Whether it repeats what was not accepted.
+    #[must_use]
+    pub fn is_repeating(&self) -> bool {
+        self.is_repeating
     }
 
     /// How long it waits for a reply, by its contract.
@@ -91,7 +106,7 @@ impl Platform {
         self.contract.action(reply)
     }
 
-    /// What is wrong with a reply that looks like an accept and is none.
+    /// What is wrong with a reply that does not do what it seems to.
     #[must_use]
     pub fn breach(&self, reply: &Response<Bytes>) -> Option<&'static str> {
         (self.breach)(reply)
@@ -101,7 +116,14 @@ impl Platform {
 /// All platforms by the names the binary takes.
 #[must_use]
 pub fn all() -> Vec<Platform> {
-    vec![wulai::delivery(), wulai::route(), wulai::error()]
+    vec![
+        wulai::delivery(),
+        wulai::route(),
+        wulai::error(),
+        koipy::on_message(),
+        koipy::on_pre_send(),
+        koipy::on_result(),
+    ]
 }
 
 /// A text that is used as an instruction by apps that are made to be tried out: what a handler does

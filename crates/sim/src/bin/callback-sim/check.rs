@@ -5,7 +5,7 @@ use crate::{Failure, target::Target};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The platform, such as wulai. 平台
+    /// The platform: wulai or koipy. 平台
     platform: String,
     #[command(flatten)]
     target: Target,
@@ -24,7 +24,8 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
         let target = target.clone();
         async move { target.effects().await }
     };
-    let suite = Suite::of(&options.platform).ok_or("there are suites for: wulai")?;
+    let suite = Suite::of(&options.platform)
+        .ok_or_else(|| format!("there are suites for: {}", Suite::NAMES.join(", ")))?;
     let suite = suite.patience(options.target.patience());
     let service = options.target.service()?;
     let results = suite.run(service, effects, options.only.as_deref()).await?;

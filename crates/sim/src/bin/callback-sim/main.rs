@@ -47,9 +47,9 @@ enum Command {
 /// One callback.
 #[derive(Debug, Args)]
 struct Callback {
-    /// The platform, such as wulai. 平台
+    /// The platform: wulai or koipy. 平台
     platform: String,
-    /// The kind of callback, such as delivery. 回调种类
+    /// The kind of callback, such as delivery or on-message. 回调种类
     kind: String,
     /// What is said. 内容
     #[arg(long, default_value = "您好")]

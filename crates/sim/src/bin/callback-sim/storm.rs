@@ -8,9 +8,9 @@ use crate::{Failure, find, target::Target};
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// The platform, such as wulai. 平台
+    /// The platform: wulai or koipy. 平台
     platform: String,
-    /// The kind of callback, such as delivery. 回调种类
+    /// The kind of callback, such as delivery or on-message. 回调种类
     kind: String,
     #[command(flatten)]
     target: Target,
@@ -23,18 +23,20 @@ pub(crate) struct Options {
     /// How many messages a second. 每秒消息数
     #[arg(long, default_value_t = 200.0, value_parser = rate)]
     rate: f64,
-    /// The share of messages of which a copy is sent. 重复比例
-    #[arg(long, default_value_t = 0.3, value_parser = share)]
-    duplicates: f64,
+    /// The share of messages of which a copy is sent; 0.3, or 0 for a platform that repeats nothing,
+    /// unless given. 重复比例
+    #[arg(long, value_parser = share)]
+    duplicates: Option<f64>,
     /// The share of messages whose body comes in two halves. 慢请求体比例
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     slow: f64,
     /// How far messages overtake each other. 乱序程度
     #[arg(long, value_enum, default_value = "jitter")]
     disorder: Spread,
-    /// How long the platform waits before each repetition; after the last it gives up. 重试间隔
-    #[arg(long, value_delimiter = ',', default_value = "1s,2s,5s,10s,30s", value_parser = humantime::parse_duration)]
-    retry: Vec<Duration>,
+    /// How long the platform waits before each repetition; after the last it gives up.
+    /// 1s,2s,5s,10s,30s, or none for a platform that repeats nothing, unless given. 重试间隔
+    #[arg(long, value_delimiter = ',', value_parser = humantime::parse_duration)]
+    retry: Option<Vec<Duration>>,
     /// How many requests are under way at once. 并发数
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..))]
     at_once: u16,
@@ -69,11 +71,10 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
     let style = "{wide_bar} {pos}/{len} messages, {elapsed} of about {duration}";
     bar.set_style(ProgressStyle::with_template(style)?);
     let (timeout, ended) = (options.target.timeout.unwrap_or(platform.timeout()), bar.clone());
-    let storm = Storm::new(platform)
+    let mut storm = Storm::new(platform)
         .messages(options.messages)
         .users(options.users)
         .rate(options.rate)
-        .duplicates(options.duplicates)
         .slow_bodies(options.slow)
         .disorder(match options.disorder {
             Spread::None => Disorder::None,
@@ -81,10 +82,15 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
             Spread::HeavyTail => Disorder::HeavyTail,
         })
         .timeout(timeout)
-        .retries(options.retry)
         .at_once(options.at_once.into())
         .seed(options.seed)
         .on_end(move || ended.inc(1));
+    if let Some(share) = options.duplicates {
+        storm = storm.duplicates(share);
+    }
+    if let Some(retries) = options.retry {
+        storm = storm.retries(retries);
+    }
     let mut report = storm.run(service).await;
     bar.finish_and_clear();
     if let Some(effects) = options.target.effects().await? {

@@ -1,0 +1,238 @@
+//! What a callback server of koipy should stand. Of its handlers nothing is asked but replies.
+
+mod ask;
+mod replies;
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::header;
+use serde_json::{Map, Value, json};
+use tokio::time::Instant;
+
+use self::{
+    ask::{ask, hooks, must_be_alike, must_not_fail, no, taken, users},
+    replies::{copies, empty_200, in_vain, not_400, picture, refusal, secrets},
+};
+use super::{
+    Case, Verdict,
+    expected::Expected,
+    trial::{NoReply, Trial, fail},
+};
+use crate::{
+    Body, Event,
+    platform::koipy::{documented, on_message, on_pre_send, on_result},
+};
+
+cases! {
+    "as-the-bot-sends-it": as_sent,
+        "The bot writes from-user where the documents write from_user: a server that fails on it \
+         refuses every test.";
+    "both-spellings": both_spellings,
+        "A user who is refused in one spelling is refused in the other.";
+    "no-content-type": no_content_type,
+        "Older versions of the bot do not say that they send JSON.";
+    "every-sender": every_sender,
+        "Users without a name and admins who are anonymous send commands too.";
+    "absent-fields": absent_fields,
+        "The bot leaves out what is null: any field can be absent.";
+    "failed-test": failed_test,
+        "A test that failed has an error instead of columns, and its user is to see it.";
+    "refusal-says-why": refusal,
+        "A refusal is a status above 400, and its text in UTF-8 is what the user sees.";
+    "400-refuses-nobody": not_400,
+        "The bot goes on at 400: who is on the black list is tested all the same.";
+    "picture-is-sent": picture,
+        "A picture is sent under 200, as PNG or JPEG; under 403 it refuses the test.";
+    "empty-200": empty_200,
+        "An empty 200 without a type sends an empty file: to go on without a word is a 204.";
+    "nothing-in-vain": in_vain,
+        "What the bot does not use, and columns that do not fit, are work for nothing.";
+    "secrets-are-kept": secrets,
+        "Tokens and subscriptions in a payload are not shown to the users of a group.";
+    "copies-alike": copies,
+        "A copy gets the reply of the first one, at once or later.";
+    "users-at-once": users_at_once,
+        "Tests of 50 users wait for their replies at once, and not for each other.";
+    "slow-handler": slow_handler,
+        "The user's task stands still until there is a reply: slow work is answered in time.";
+    "large-task": large_task,
+        "A thousand nodes are half a megabyte: who tests most is not to be refused for it.";
+    "garbage": garbage,
+        "What is not JSON is no failure of the server: that would refuse a test.";
+    "too-large-body": too_large,
+        "A body of 8 MiB is not taken, and is no failure of the server.";
+    "stalled-body": stalled,
+        "A body that never ends does not hold a connection for ever.";
+}
+
+type Ran = Result<Expected, Verdict>;
+
+type Change = fn(&mut Map<String, Value>);
+
+async fn as_sent(trial: &Trial) -> Ran {
+    for hook in hooks(trial).await? {
+        let reply = trial.send(&hook, &trial.event("/test")).await?;
+        must_not_fail(hook.name, &reply)?;
+    }
+    Ok(Expected::nothing())
+}
+
+async fn both_spellings(trial: &Trial) -> Ran {
+    for hook in hooks(trial).await? {
+        for user in users(trial) {
+            let payload = || hook.payload(&Event { user: user.clone(), ..trial.event("/test") });
+            let one = ask(trial, &hook, &payload()).await?;
+            let other = ask(trial, &hook, &documented(&payload())).await?;
+            must_be_alike(&hook, &one, &other)?;
+        }
+    }
+    Ok(Expected::nothing())
+}
+
+async fn no_content_type(trial: &Trial) -> Ran {
+    for hook in hooks(trial).await? {
+        for spell in [Value::clone, documented] {
+            let payload = || spell(&hook.payload(&trial.event("/test"))).to_string();
+            let with = trial.post(hook.post(Body::from(Bytes::from(payload())))).await?;
+            let mut request = hook.post(Body::from(Bytes::from(payload())));
+            request.headers_mut().remove(header::CONTENT_TYPE);
+            must_be_alike(&hook, &with, &trial.post(request).await?)?;
+        }
+    }
+    Ok(Expected::nothing())
+}
+
+async fn every_sender(trial: &Trial) -> Ran {
+    let hook = taken(trial, on_message()).await?;
+    let senders: [(&str, Change); 3] = [
+        ("a user without a name", |message| {
+            message["from-user"].as_object_mut().map(|user| user.remove("username"));
+        }),
+        ("an anonymous admin", |message| {
+            message.remove("from-user");
+            message.insert("sender-chat".to_owned(), message["chat"].clone());
+        }),
+        ("nobody", |message| {
+            message.remove("from-user");
+        }),
+    ];
+    for (sender, change) in senders {
+        let mut payload = hook.payload(&trial.event("/test"));
+        payload["message"].as_object_mut().map(change);
+        for payload in [documented(&payload), payload] {
+            must_not_fail(sender, &ask(trial, &hook, &payload).await?)?;
+        }
+    }
+    Ok(Expected::nothing())
+}
+
+async fn absent_fields(trial: &Trial) -> Ran {
+    for hook in hooks(trial).await? {
+        let sent = hook.payload(&trial.event("/test"));
+        let message =
+            json!({"id": sent["message"]["id"], "chat": {"id": sent["message"]["chat"]["id"]}});
+        for payload in [
+            json!({}),
+            json!({"message": {}, "slaveRequest": {}, "result": {}}),
+            json!({"message": message}),
+            json!({"slaveRequest": sent["slaveRequest"], "result": sent["result"]}),
+        ] {
+            must_not_fail(hook.name, &ask(trial, &hook, &payload).await?)?;
+        }
+    }
+    Ok(Expected::nothing())
+}
+
+async fn failed_test(trial: &Trial) -> Ran {
+    let hook = taken(trial, on_result()).await?;
+    for result in [json!({"error": "timeout"}), json!({})] {
+        let mut payload = hook.payload(&trial.event("/test"));
+        payload["result"] = result;
+        must_not_fail(hook.name, &ask(trial, &hook, &payload).await?)?;
+    }
+    Ok(Expected::nothing())
+}
+
+async fn users_at_once(trial: &Trial) -> Ran {
+    let hook = &taken(trial, on_message()).await?;
+    let asked = (0..50).map(|number| async move {
+        let event = trial.event("#sim slow 200ms");
+        let event = Event { user: format!("{}-{number}", event.user), ..event };
+        let start = Instant::now();
+        trial.send(hook, &event).await.map(|_| start.elapsed())
+    });
+    let waited = join_all(asked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    match waited.into_iter().max() {
+        Some(longest) if longest > hook.timeout() => {
+            Err(fail(format!("a user waited {longest:?}")))
+        }
+        _ => Ok(Expected::nothing()),
+    }
+}
+
+async fn slow_handler(trial: &Trial) -> Ran {
+    const QUICK: Duration = Duration::from_secs(1);
+    let hook = taken(trial, on_message()).await?;
+    let start = Instant::now();
+    let request = hook.request(&trial.event("#sim slow 8s"), Body::from);
+    let Some(reply) = trial.hang_up(request, hook.timeout()).await? else {
+        return Err(fail(format!("no reply within {:?}", hook.timeout())));
+    };
+    if start.elapsed() < QUICK {
+        return Err(no("the handler is not slow when asked to (`#sim slow 8s`)"));
+    }
+    must_not_fail(hook.name, &reply)?;
+    Ok(Expected::nothing())
+}
+
+async fn large_task(trial: &Trial) -> Ran {
+    let hook = taken(trial, on_pre_send()).await?;
+    let small = trial.send(&hook, &trial.event("/test")).await?;
+    let mut payload = hook.payload(&trial.event("/test"));
+    let node = json!({"name": "香港", "type": "ss", "padding": "x".repeat(450)});
+    payload["slaveRequest"]["proxies"] = vec![node; 1_000].into();
+    must_be_alike(&hook, &small, &ask(trial, &hook, &payload).await?)?;
+    Ok(Expected::nothing())
+}
+
+async fn garbage(trial: &Trial) -> Ran {
+    let nested = "[".repeat(100_000);
+    for hook in hooks(trial).await? {
+        for body in ["", "{", "[]", "null", "7", "message=1", r#"{"message": 7}"#, &nested] {
+            let reply = trial.post(hook.post(Body::from(Bytes::from(body.to_owned())))).await?;
+            let start: String = body.chars().take(14).collect();
+            must_not_fail(&format!("{start:?}"), &reply)?;
+        }
+    }
+    Ok(Expected::nothing())
+}
+
+async fn too_large(trial: &Trial) -> Ran {
+    let hook = taken(trial, on_message()).await?;
+    let before = trial.send(&hook, &trial.event("/test")).await?;
+    // A server may close the connection on a sender that goes on.
+    match trial.send(&hook, &trial.event(&"x".repeat(8 * 1024 * 1024))).await {
+        Ok(reply) if reply.status().is_success() => return Err(fail("it is taken")),
+        Ok(reply) => must_not_fail("8 MiB", &reply)?,
+        Err(NoReply::Broken(_)) => {}
+        Err(late) => return Err(late.into()),
+    }
+    must_be_alike(&hook, &before, &trial.send(&hook, &trial.event("/test")).await?)?;
+    Ok(Expected::nothing())
+}
+
+async fn stalled(trial: &Trial) -> Ran {
+    let hook = taken(trial, on_message()).await?;
+    let before = trial.send(&hook, &trial.event("/test")).await?;
+    let body = hook.payload(&trial.event("/test")).to_string();
+    let body = Body::slow(body.into(), Duration::from_secs(3_600));
+    // Answered or cut off: either way it ends.
+    match trial.post(hook.post(body)).await {
+        Ok(_) | Err(NoReply::Broken(_)) => {}
+        Err(late) => return Err(late.into()),
+    }
+    must_be_alike(&hook, &before, &trial.send(&hook, &trial.event("/test")).await?)?;
+    Ok(Expected::nothing())
+}
