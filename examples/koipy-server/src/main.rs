@@ -106,14 +106,18 @@ async fn serve(listener: TcpListener, server: &Server, grace: Duration) -> io::R
     });
     let serving = tokio::spawn(serving.into_future());
     stop_signal().await?;
-    info!(?grace, "draining");
-    let abandoned = server.drain(grace).await;
-    info!(abandoned, "drained");
+    drain(server, grace).await;
     drop(close);
     if timeout(FAREWELL, serving).await.is_err() {
         warn!("some connections did not close");
     }
     Ok(())
+}
+
+async fn drain(server: &Server, grace: Duration) {
+    info!(?grace, "draining");
+    let abandoned = server.drain(grace).await;
+    info!(abandoned, "drained");
 }
 
 /// Ctrl-C, or what a service manager sends.
