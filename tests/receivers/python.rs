@@ -1,4 +1,4 @@
-//! A receiver of `tests/receivers`, run for a test.
+//! A receiver of this folder, run for a test of an example.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -9,9 +9,11 @@ use std::{
     process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc,
     thread,
+    time::Duration,
 };
 
-use crate::app::PATIENCE;
+/// Far more than an interpreter takes to start.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The running interpreter. Ended when dropped.
 pub(crate) struct Receiver {
@@ -24,7 +26,9 @@ impl Receiver {
     /// Starts `{name}_receiver.py`. `None` if there is no Python, or not the package it needs: that
     /// is said, and is a failure if `RECEIVERS_REQUIRED=1`.
     pub(crate) fn start(name: &str) -> Option<Self> {
-        let file = |end| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}{end}"));
+        let test = thread::current().name().expect("a test").replace("::", "_");
+        let file =
+            |end| PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{name}{end}"));
         let (effects_file, log) = (file(".jsonl"), file(".log"));
         let _ = fs::remove_file(&effects_file);
         let started = Command::new(interpreter())

@@ -79,7 +79,8 @@ def koipy(hook, body):
     """Whom one of koipy's hooks is for, and the text of its message."""
     message = at(document(body), "message")
     chat = at(message, "chat", "id")
-    effect = {"id": "%s/%s/%s" % (hook, chat, at(message, "id")), "conversation": str(chat)}
+    event = "%s/%s" % (chat, at(message, "id"))
+    effect = {"callback": "koipy." + hook, "id": event, "conversation": str(chat)}
     return effect, at(message, "text")
 
 

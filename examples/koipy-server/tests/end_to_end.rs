@@ -3,27 +3,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
+mod app;
+
 use std::{
     fs,
-    io::{BufRead, BufReader},
     path::PathBuf,
-    process::{Child, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tower::{Layer, ServiceExt};
-use tower_callback::{Action, Content, action::InterpretLayer, koipy::OnMessage};
+use tower_callback::{Action, Content};
+
+use self::app::{Server, ask, client};
 
 const ON_MESSAGE: &str = include_str!("../../../crates/koipy/tests/payloads/on_message.json");
 const ON_PRE_SEND: &str = include_str!("../../../crates/koipy/tests/payloads/on_pre_send.json");
@@ -182,61 +177,6 @@ fn test(message: u32) -> String {
 
 fn refuse(text: &str) -> Action {
     Action::Refuse { text: text.to_owned() }
-}
-
-type Http = Client<HttpConnector, Full<Bytes>>;
-
-fn client() -> Http {
-    Client::builder(TokioExecutor::new()).build_http()
-}
-
-async fn ask(client: Http, url: String, body: String) -> Action {
-    let bot = InterpretLayer::for_contract(OnMessage::new()).layer(client);
-    let request = axum::http::Request::post(url).body(Full::from(body)).unwrap();
-    bot.oneshot(request).await.unwrap().into_body()
-}
-
-/// The server in a process of its own.
-struct Server {
-    process: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(args: &[&str]) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_koipy-server"))
-            .args(["--addr", "127.0.0.1:0"])
-            .args(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(process.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let line = lines.find(|line| line.contains("/stats")).expect("the server's address");
-        let address = line.split('/').nth(2).unwrap().to_owned();
-        Self { process, address }
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
-    }
-
-    async fn ask(&self, path: &str, body: &str) -> Action {
-        ask(client(), self.url(path), body.to_owned()).await
-    }
-
-    async fn stats(&self) -> Value {
-        let stats = client().get(self.url("/stats").parse().unwrap()).await.unwrap();
-        let body = stats.into_body().collect().await.unwrap().to_bytes();
-        serde_json::from_slice(&body).unwrap()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
 }
 
 /// A file of a test's own.

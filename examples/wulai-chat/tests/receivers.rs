@@ -8,28 +8,26 @@
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
 mod app;
+#[path = "../../../tests/receivers/client.rs"]
+mod client;
+#[path = "../../../tests/receivers/python.rs"]
 mod python;
+#[path = "../../../tests/receivers/table.rs"]
+mod table;
 
-use std::{
-    fmt::{self, Display},
-    fs,
-    path::Path,
-    time::Duration,
-};
+use std::{fs, path::Path, time::Duration};
 
-use axum::{body::Body, http::Request};
 use futures_util::future::join_all;
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use serde_json::{Value, json};
-use tokio::time::timeout;
 use tower_callback_sim::{
     check::{CaseResult, Suite, Verdict},
     parse,
 };
 
 use self::{
-    app::{App, PATIENCE, Reply, client},
+    app::App,
+    client::client,
     python::{Receiver, root},
+    table::Table,
 };
 
 /// The platform hangs up after 5 s: a receiver that still reads a body by now reads it for ever.
@@ -49,9 +47,6 @@ const BOUND_TO_FAIL: &[&str] = &[
     "error-reported-once",
 ];
 
-/// What came of one case at each receiver.
-struct Row<'a>([&'a CaseResult; 3]);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_layers_change() {
     let app = App::start(&["--sim", "--hold", "500ms"]);
@@ -68,44 +63,10 @@ async fn what_the_layers_change() {
         }
     }
     let [tornado, flask] = &*checked else { return };
-    println!("| | Tornado | Flask | `wulai-chat` |\n|---|---|---|---|");
-    let cases = tornado.iter().zip(flask).zip(&ours);
-    let rows: Vec<_> = cases.map(|((one, two), ours)| Row([one, two, ours])).collect();
-    for row in &rows {
-        println!("{row}");
-    }
-    for file in ["README.md", "README.zh-CN.md"] {
-        let readme = fs::read_to_string(root().join(file)).unwrap();
-        for row in &rows {
-            assert_eq!(row.marks_in(&readme), row.marks(), "{file} says something else: {row}");
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_koipy_receiver_answers() {
-    let Some(receiver) = Receiver::start("aiohttp") else { return };
-    let message = |name: &str| json!({"message": {"id": 7, "chat": {"id": -1}, "from_user": {"username": name}}});
-    let send = async |hook, body| post(&format!("http://{}/{hook}", receiver.address), &body).await;
-
-    let welcome = send("onMessage", message("anna")).await;
-    assert_eq!(welcome.status, 200);
-    assert_eq!(welcome.headers["content-type"], "application/json");
-    assert_eq!(send("onMessage", message("koipybot7")).await.status, 403);
-
-    let picture = send("onPreSend", message("anna")).await;
-    assert_eq!(picture.status, 403);
-    assert!(picture.body.starts_with(b"\x89PNG"));
-
-    let mut raw = message("anna");
-    raw["result"] = json!({"节点名称": ["a", "b"], "HTTP延迟": [12, 34]});
-    let merged: Value = serde_json::from_slice(&send("onResult", raw).await.body).unwrap();
-    assert_eq!(merged["result"]["New"], json!(["new", "new"]));
-    assert_eq!(merged["result"]["HTTP延迟"], json!([12, 34]));
-
-    let effects = parse(&fs::read_to_string(&receiver.effects_file).unwrap()).unwrap();
-    let ids: Vec<_> = effects.iter().filter_map(|effect| effect.id.as_deref()).collect();
-    assert_eq!(ids, ["onMessage/-1/7", "onMessage/-1/7", "onPreSend/-1/7", "onResult/-1/7"]);
+    let names = ["Tornado", "Flask", "`wulai-chat`"];
+    let table = Table::new(&names, &[tornado, flask, &ours]);
+    println!("{table}");
+    table.must_stand_in_readmes(root());
 }
 
 async fn check(address: &str, effects_file: &Path) -> Vec<CaseResult> {
@@ -115,43 +76,4 @@ async fn check(address: &str, effects_file: &Path) -> Vec<CaseResult> {
     };
     let suite = Suite::of("wulai").unwrap().patience(LATEST);
     suite.run(client(address), effects, None).await.unwrap()
-}
-
-async fn post(url: &str, body: &Value) -> Reply {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(url).header("content-type", "application/json");
-    let reply = client.request(request.body(Body::from(body.to_string())).unwrap());
-    Reply::of(timeout(PATIENCE, reply).await.expect("in time").unwrap()).await
-}
-
-impl Row<'_> {
-    fn marks(&self) -> Vec<char> {
-        self.0.iter().map(|result| mark(&result.verdict).0).collect()
-    }
-
-    /// Those in the table of a README.
-    fn marks_in(&self, readme: &str) -> Vec<char> {
-        let start = format!("| `{}`", self.0[0].case);
-        let row = readme.lines().find(|line| line.starts_with(&start)).unwrap_or_default();
-        row.split('|').skip(2).filter_map(|cell| cell.trim().chars().next()).collect()
-    }
-}
-
-impl Display for Row<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "| `{}` {} |", self.0[0].case, self.0[0].matters)?;
-        for result in self.0 {
-            let (mark, why) = mark(&result.verdict);
-            write!(f, " {} |", format!("{mark} {why}").trim_end())?;
-        }
-        Ok(())
-    }
-}
-
-fn mark(verdict: &Verdict) -> (char, &str) {
-    match verdict {
-        Verdict::Pass => ('✓', ""),
-        Verdict::Fail(why) => ('✗', why),
-        Verdict::NotApplicable(why) => ('–', why),
-    }
 }

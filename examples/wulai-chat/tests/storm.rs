@@ -3,12 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
 mod app;
+#[path = "../../../tests/receivers/client.rs"]
+mod client;
 
 use std::time::{Duration, SystemTime};
 
 use tower_callback_sim::{Disorder, Report, Storm, parse, platform};
 
-use self::app::{App, client};
+use self::{app::App, client::client};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_leaves_no_damage() {

@@ -12,7 +12,7 @@ use std::{
 
 use axum::{
     body::{Body, Bytes, to_bytes},
-    http::{HeaderMap, Request, StatusCode, uri::PathAndQuery},
+    http::{HeaderMap, Request, StatusCode},
 };
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
@@ -20,8 +20,6 @@ use hyper_util::{
 };
 use serde_json::Value;
 use tokio::time::timeout;
-use tower::{ServiceExt, util::MapRequest};
-use tower_callback_sim as sim;
 
 /// Far more than anything here takes: whoever waits that long waits for nothing.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -35,9 +33,6 @@ pub struct App {
     pub effects_file: PathBuf,
     pub client: Client<HttpConnector, Body>,
 }
-
-/// What carries the simulator's callbacks.
-pub type SimClient = Client<HttpConnector, sim::Body>;
 
 pub struct Reply {
     pub status: StatusCode,
@@ -116,22 +111,6 @@ impl Reply {
         let body = to_bytes(Body::new(body), 1024 * 1024).await.unwrap();
         Self { status: head.status, headers: head.headers, body }
     }
-}
-
-/// A receiver for the simulator, whose requests name a path only.
-pub fn client(
-    address: &str,
-) -> MapRequest<
-    SimClient,
-    impl FnMut(Request<sim::Body>) -> Request<sim::Body> + Clone + Send + 'static,
-> {
-    let address = address.to_owned();
-    let client: SimClient = Client::builder(TokioExecutor::new()).build_http();
-    client.map_request(move |mut request: Request<sim::Body>| {
-        let path = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
-        *request.uri_mut() = format!("http://{address}{path}").parse().unwrap();
-        request
-    })
 }
 
 impl Drop for App {
