@@ -33,7 +33,7 @@ pub trait Contract: Send + Sync + 'static {
     /// What the platform does when it gets this reply.
     fn action(&self, reply: &Response<Bytes>) -> Action;
 
-    /// The reply that asks the platform for this action.
+    /// The reply that asks the platform for this action; for one that is not known, for a retry.
     fn reply(&self, action: &Action) -> Response<Bytes>;
 
     /// What a handler meant by a reply of which the platform would make something else; `None` for

@@ -32,7 +32,7 @@
 //! app in any language can write it.
 //!
 //! ```json
-//! {"id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok"}
+//! {"id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok", "late": false}
 //! ```
 //!
 //! An error callback of Wulai has no id of its own. A suite finds it by its conversation, a storm by

@@ -103,12 +103,8 @@ async fn serve(listener: TcpListener, chat: &Chat, grace: Duration) -> io::Resul
 
     stop_signal().await?;
     info!(?grace, "draining; once more to stop at once");
-    tokio::select! {
-        abandoned = chat.drain(grace) => info!(abandoned, "drained"),
-        stopped = stop_signal() => {
-            warn!("stopped at once");
-            return stopped;
-        }
+    if !drain(chat, grace).await? {
+        return Ok(());
     }
     drop(close);
     let farewell = async { tokio::join!(server, chat.close_browsers()) };
@@ -116,6 +112,20 @@ async fn serve(listener: TcpListener, chat: &Chat, grace: Duration) -> io::Resul
         warn!("some connections did not close");
     }
     Ok(())
+}
+
+/// Whether all callbacks that run were waited for, and not stopped by a second signal.
+async fn drain(chat: &Chat, grace: Duration) -> io::Result<bool> {
+    let abandoned = tokio::select! {
+        abandoned = chat.drain(grace) => Some(abandoned),
+        stopped = stop_signal() => stopped.map(|()| None)?,
+    };
+    if let Some(abandoned) = abandoned {
+        info!(abandoned, "drained");
+    } else {
+        warn!("stopped at once");
+    }
+    Ok(abandoned.is_some())
 }
 
 /// Ctrl-C, or what a service manager sends.

@@ -9,7 +9,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use serde_json::Value;
-use tower_callback_contract::{Action, Callback, Contract, Envelope};
+use tower_callback_contract::{Action, Callback, Contract, Envelope, Exchange};
 
 /// One kind of callback of one platform.
 #[derive(Clone)]
@@ -92,12 +92,17 @@ impl Platform {
         request.body(body).expect("the path is one")
     }
 
-    /// Who an event is for the receiver: its id, conversation and time.
+    /// Who an event is for the receiver: its id, conversation and time. What the platform waits for
+    /// has no place in an order, and so no time.
     #[must_use]
     pub fn envelope(&self, event: &Event) -> Envelope {
         let (head, body) = self.request(event, |body| body).into_parts();
         let callback = Callback::new(body, self.contract.spelling());
-        self.contract.identify(&head, &callback).unwrap_or_default()
+        let envelope = self.contract.identify(&head, &callback).unwrap_or_default();
+        match self.contract.exchange(&callback) {
+            Exchange::OneWay => envelope,
+            Exchange::RequestReply => Envelope { sent_at: None, ..envelope },
+        }
     }
 
     /// What it does when it gets this reply.

@@ -29,6 +29,9 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
     let suite = suite.patience(options.target.patience());
     let service = options.target.service()?;
     let results = suite.run(service, effects, options.only.as_deref()).await?;
+    if results.is_empty() {
+        return Err("no case has that in its name".into());
+    }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);
     } else {
