@@ -150,3 +150,16 @@ fn locked(package: &str) -> String {
     let version = version.and_then(|(_, rest)| rest.split('"').next()).unwrap_or("unknown");
     format!("{package} {version}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_of_the_lock_file() {
+        for served in Served::value_variants() {
+            let versions = served.versions();
+            assert!(!versions.contains("unknown"), "{versions}");
+        }
+    }
+}
