@@ -21,7 +21,7 @@ use self::{
 use crate::{
     load::{Credentials, Failure, connect},
     process::Server,
-    report::publish,
+    report::{Table, publish},
 };
 
 /// A server to compare with; the first is ours.
@@ -40,8 +40,9 @@ enum Runtime {
     Node(&'static str),
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 9] = [
     Peer::new("tower-callback, delivery preset", Runtime::Rust(Served::Delivery)),
+    Peer::new("tower-callback, dedup only", Runtime::Rust(Served::Dedup)),
     Peer::new("bare axum", Runtime::Rust(Served::Bare)),
     Peer::new("axum-idempotent, a session per user", Runtime::Rust(Served::AxumIdempotent))
         .with_sessions(USERS),
@@ -61,7 +62,7 @@ const SPEED: &str = "Each in one process, as its docs start it, one after the ot
     use one core, axum all. Each message's id goes as an `Idempotency-Key` too, \
     which the platform does not send. axum-idempotent remembers in sessions only, which the platform \
     does not keep either: with one for each of 1 000 users, and with one for the platform. The ratio \
-    is tower-callback's requests/s to its.";
+    is the delivery preset's requests/s to its.";
 
 const BEHAVIOUR: &str = "How often the handler ran, as its app counts it, and the replies. The \
     handler takes 200 ms for the copies and for the hang-up, which comes after 50 ms. What is not \
@@ -98,14 +99,17 @@ pub(crate) async fn run(requests: u64, out: Option<&Path>) -> Result<(), Failure
     for it in &behaviour {
         let _ = write!(notes, "\n* {}: {}.", it.peer, it.versions);
     }
-    for (name, why) in &missing {
-        let _ = write!(notes, "\n* {name}: not measured, {why}.");
-    }
+    let with_missing = |mut table: Table| {
+        for (name, why) in &missing {
+            table.row([(*name).to_owned(), format!("not measured: {why}")]);
+        }
+        table
+    };
     let missing = || missing.iter().map(|(name, why)| (*name, why.as_str())).collect();
-    let table = speed::table(&speed);
+    let table = with_missing(speed::table(&speed));
     let rows = Results { load_average_before: load_average, missing: missing(), rows: speed };
     publish("Peers by speed", &format!("{SPEED}{notes}"), &table, &rows, out)?;
-    let table = behaviour::table(&behaviour);
+    let table = with_missing(behaviour::table(&behaviour));
     let rows = Results { load_average_before: load_average, missing: missing(), rows: behaviour };
     publish("Peers by behaviour", &format!("{BEHAVIOUR}{notes}"), &table, &rows, out)
 }
