@@ -21,7 +21,7 @@ use self::{
 use crate::{
     load::{Credentials, Failure, connect},
     process::Server,
-    report::publish,
+    report::{Table, publish},
 };
 
 /// A server to compare with; the first is ours.
@@ -29,6 +29,8 @@ use crate::{
 pub(crate) struct Peer {
     name: &'static str,
     runtime: Runtime,
+    /// How many sessions are opened first, of which each message goes with one.
+    sessions: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -38,28 +40,29 @@ enum Runtime {
     Node(&'static str),
 }
 
-const PEERS: [Peer; 7] = [
-    Peer { name: "tower-callback, delivery preset", runtime: Runtime::Rust(Served::Delivery) },
-    Peer { name: "bare axum", runtime: Runtime::Rust(Served::Bare) },
-    Peer { name: "axum-idempotent", runtime: Runtime::Rust(Served::AxumIdempotent) },
-    Peer { name: "Tornado", runtime: Runtime::Python("tornado_app.py") },
-    Peer { name: "Flask, waitress", runtime: Runtime::Python("flask_app.py") },
-    Peer {
-        name: "Starlette, asgi-idempotency-header",
-        runtime: Runtime::Python("starlette_app.py"),
-    },
-    Peer { name: "Express, express-idempotency", runtime: Runtime::Node("express_app.js") },
+const PEERS: [Peer; 9] = [
+    Peer::new("tower-callback, delivery preset", Runtime::Rust(Served::Delivery)),
+    Peer::new("tower-callback, dedup only", Runtime::Rust(Served::Dedup)),
+    Peer::new("bare axum", Runtime::Rust(Served::Bare)),
+    Peer::new("axum-idempotent, a session per user", Runtime::Rust(Served::AxumIdempotent))
+        .with_sessions(USERS),
+    Peer::new("axum-idempotent, one session", Runtime::Rust(Served::AxumIdempotent))
+        .with_sessions(1),
+    Peer::new("Tornado", Runtime::Python("tornado_app.py")),
+    Peer::new("Flask, waitress", Runtime::Python("flask_app.py")),
+    Peer::new("Starlette, asgi-idempotency-header", Runtime::Python("starlette_app.py")),
+    Peer::new("Express, express-idempotency", Runtime::Node("express_app.js")),
 ];
 
-/// Not so many that the session of one user, which axum-idempotent's store goes through at each
-/// message, gets long; not so many sessions that this store drops some.
+/// Not so many that axum-idempotent's store would drop sessions of theirs.
 const USERS: u64 = 1_000;
 
 const SPEED: &str = "Each in one process, as its docs start it, one after the other in three rounds, \
     32 connections over loopback, 500 B, medians; the load runs on the same cores. Python and Node \
-    use one core, axum all. Each message's id goes as an `Idempotency-Key` too, which the platform \
-    does not send, and for axum-idempotent a session cookie for each of 1 000 users. The ratio is \
-    tower-callback's requests/s to its.";
+    use one core, axum all. Each message's id goes as an `Idempotency-Key` too, \
+    which the platform does not send. axum-idempotent remembers in sessions only, which the platform \
+    does not keep either: with one for each of 1 000 users, and with one for the platform. The ratio \
+    is the delivery preset's requests/s to its.";
 
 const BEHAVIOUR: &str = "How often the handler ran, as its app counts it, and the replies. The \
     handler takes 200 ms for the copies and for the hang-up, which comes after 50 ms. What is not \
@@ -96,19 +99,30 @@ pub(crate) async fn run(requests: u64, out: Option<&Path>) -> Result<(), Failure
     for it in &behaviour {
         let _ = write!(notes, "\n* {}: {}.", it.peer, it.versions);
     }
-    for (name, why) in &missing {
-        let _ = write!(notes, "\n* {name}: not measured, {why}.");
-    }
+    let with_missing = |mut table: Table| {
+        for (name, why) in &missing {
+            table.row([(*name).to_owned(), format!("not measured: {why}")]);
+        }
+        table
+    };
     let missing = || missing.iter().map(|(name, why)| (*name, why.as_str())).collect();
-    let table = speed::table(&speed);
+    let table = with_missing(speed::table(&speed));
     let rows = Results { load_average_before: load_average, missing: missing(), rows: speed };
     publish("Peers by speed", &format!("{SPEED}{notes}"), &table, &rows, out)?;
-    let table = behaviour::table(&behaviour);
+    let table = with_missing(behaviour::table(&behaviour));
     let rows = Results { load_average_before: load_average, missing: missing(), rows: behaviour };
     publish("Peers by behaviour", &format!("{BEHAVIOUR}{notes}"), &table, &rows, out)
 }
 
 impl Peer {
+    const fn new(name: &'static str, runtime: Runtime) -> Self {
+        Self { name, runtime, sessions: 0 }
+    }
+
+    const fn with_sessions(self, sessions: u64) -> Self {
+        Self { sessions, ..self }
+    }
+
     fn command(self, installed: &Installed) -> Result<Command, String> {
         match self.runtime {
             Runtime::Rust(served) => {
@@ -138,21 +152,19 @@ impl Peer {
         Ok(String::from_utf8(fetch(server.port, "/versions").await?.into())?)
     }
 
-    /// The message's id as a key, and a session for each user where it takes one.
+    /// The message's id as a key, and the sessions.
     async fn credentials(self, server: &Server) -> Result<Credentials, Failure> {
         let mut cookies = Vec::new();
-        if matches!(self.runtime, Runtime::Rust(Served::AxumIdempotent)) {
-            let (mut sender, connection) = connect(server.port).await?;
-            for _ in 0..USERS {
-                let request = Request::post("/session").header(header::HOST, "localhost");
-                sender.ready().await?;
-                let reply = sender.send_request(request.body(Full::default())?).await?;
-                let cookie = reply.headers().get(header::SET_COOKIE).ok_or("no session")?;
-                let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
-                cookies.push(HeaderValue::from_str(pair)?);
-            }
-            connection.abort();
+        let (mut sender, connection) = connect(server.port).await?;
+        for _ in 0..self.sessions {
+            let request = Request::post("/session").header(header::HOST, "localhost");
+            sender.ready().await?;
+            let reply = sender.send_request(request.body(Full::default())?).await?;
+            let cookie = reply.headers().get(header::SET_COOKIE).ok_or("no session")?;
+            let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
+            cookies.push(HeaderValue::from_str(pair)?);
         }
+        connection.abort();
         Ok(Credentials { keys: true, cookies: cookies.into() })
     }
 }

@@ -163,7 +163,7 @@ impl Trial {
         let runs = match self.runs {
             Counts { begun: 1, finished: 1 } => "1 run".to_owned(),
             Counts { begun, finished } if begun == finished => format!("{begun} runs"),
-            Counts { begun, finished } => format!("{begun} runs, {finished} finished"),
+            Counts { begun, finished } => format!("{begun} begun, {finished} finished"),
         };
         let replies = self.replies.chunk_by(|one, next| one == next).map(|same| match same {
             [one] => one.to_string(),
@@ -186,4 +186,19 @@ pub(crate) fn table(rows: &[Behaviour]) -> Table {
         table.row([row.peer.to_owned()].into_iter().chain(trials.map(Trial::text)));
     }
     table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trial_tells_runs_and_replies() {
+        let text = |begun, finished, replies: &[u16]| {
+            Trial { runs: Counts { begun, finished }, replies: replies.to_vec() }.text()
+        };
+        assert_eq!(text(1, 1, &[200, 409, 409]), "1 run: 200, 2 × 409");
+        assert_eq!(text(2, 2, &[200, 200]), "2 runs: 2 × 200");
+        assert_eq!(text(2, 1, &[500, 200]), "2 begun, 1 finished: 500, 200");
+    }
 }

@@ -25,7 +25,7 @@ use ruts::{
 use serde::{Deserialize, Serialize};
 use tower_callback::{
     Payload,
-    wulai::{Delivery, WulaiLayer},
+    wulai::{Delivery, WulaiDedupLayer, WulaiLayer},
 };
 use tower_cookies::CookieManagerLayer;
 
@@ -35,6 +35,8 @@ use tower_cookies::CookieManagerLayer;
 pub(crate) enum Served {
     /// `WulaiLayer::delivery()`.
     Delivery,
+    /// `WulaiDedupLayer`, which does what the others do, and no more.
+    Dedup,
     /// Nothing around the handler.
     Bare,
     /// `IdempotentLayer`, by the header `Idempotency-Key`, in sessions in memory.
@@ -75,16 +77,17 @@ impl Served {
     fn router(self) -> Router {
         let runs = Arc::<Runs>::default();
         let bare = || post(async |State(runs), Json(message)| work(runs, message).await);
+        let ours = || post(async |State(runs), Payload(message)| work(runs, message).await);
         let handler = match self {
-            Self::Delivery => post(async |State(runs), Payload(message)| work(runs, message).await)
-                .layer(WulaiLayer::delivery()),
+            Self::Delivery => ours().layer(WulaiLayer::delivery()),
+            Self::Dedup => ours().layer(WulaiDedupLayer::new()),
             Self::Bare | Self::AxumIdempotent => bare(),
         };
         let app = Router::new()
             .route("/callback/message", handler)
             .route("/versions", get(async move || self.versions()));
         let app = match self {
-            Self::Delivery | Self::Bare => app,
+            Self::Delivery | Self::Dedup | Self::Bare => app,
             Self::AxumIdempotent => remember(app),
         };
         app.route("/runs", get(async |State(runs): State<Arc<Runs>>| Json(runs.counts())))
@@ -94,7 +97,9 @@ impl Served {
     fn versions(self) -> String {
         let (axum, others) = (locked("axum"), ["axum-idempotent", "ruts"].map(locked).join(", "));
         match self {
-            Self::Delivery => format!("tower-callback {}, {axum}", env!("CARGO_PKG_VERSION")),
+            Self::Delivery | Self::Dedup => {
+                format!("tower-callback {}, {axum}", env!("CARGO_PKG_VERSION"))
+            }
             Self::Bare => axum,
             Self::AxumIdempotent => format!("{others}, {axum}"),
         }
@@ -149,4 +154,17 @@ fn locked(package: &str) -> String {
     let version = include_str!("../../../../Cargo.lock").split_once(&name);
     let version = version.and_then(|(_, rest)| rest.split('"').next()).unwrap_or("unknown");
     format!("{package} {version}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_those_of_the_lock_file() {
+        for served in Served::value_variants() {
+            let versions = served.versions();
+            assert!(!versions.contains("unknown"), "{versions}");
+        }
+    }
 }
