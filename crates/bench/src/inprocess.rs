@@ -1,6 +1,6 @@
 //! Every layer alone, and the presets, around a handler that is always ready: no sockets.
 
-use std::{cell::Cell, convert::Infallible, hint::black_box};
+use std::{convert::Infallible, hint::black_box};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -18,6 +18,7 @@ use tower_callback::{
 };
 
 use crate::{
+    callgrind,
     load::Failure,
     payload::Kind,
     report::{Table, median},
@@ -36,114 +37,164 @@ pub(crate) struct Row {
     nanos: f64,
     /// To what a handler takes that reads the same body by `serde_json::Value`.
     ratio: f64,
+    /// Where there is a valgrind to count them.
+    instructions: Option<u64>,
 }
 
 pub(crate) const ABOUT: &str = "A call with its reply, median of nine interleaved rounds. The ratio \
     is to a handler that parses the same body into a `serde_json::Value`. Making the request is not \
-    counted.";
+    timed. Instructions are those of a call in the long run, with its request, counted by callgrind.";
 
 const SIZES: [usize; 2] = [500, 16 * 1024];
 const ROUNDS: usize = 9;
 const CALLS: u64 = 4_000;
 
-struct Case {
-    name: &'static str,
-    kind: Kind,
-    copies: bool,
-    service: Subject,
-}
-
 pub(crate) fn run() -> Result<(Vec<Row>, Table), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let _entered = runtime.enter();
+    let counts = callgrind::is_there();
     let mut rows = Vec::new();
     for size in SIZES {
-        let mut cases = cases();
-        let mut nanos = vec![Vec::new(); cases.len()];
-        let number = Cell::new(0);
+        let mut services: Vec<_> = CASES.iter().map(|case| (case.service)()).collect();
+        let mut nanos = vec![Vec::new(); CASES.len()];
+        let mut next = 0;
         for _ in 0..ROUNDS {
-            for (case, nanos) in cases.iter_mut().zip(&mut nanos) {
-                nanos.push(measure(case, &number, size)?);
+            for ((case, service), nanos) in CASES.iter().zip(&mut services).zip(&mut nanos) {
+                nanos.push(case.measure(service, next, size, CALLS)?);
+                next += CALLS;
             }
         }
         let medians: Vec<f64> = nanos.iter().map(|all| median(all.iter().copied())).collect();
-        let parsed = medians.get(1).copied().ok_or("no bare handler")?;
-        rows.extend(cases.iter().zip(medians).map(|(case, nanos)| Row {
-            name: case.name,
-            size,
-            copies: case.copies,
-            nanos,
-            ratio: nanos / parsed,
-        }));
+        let parsed = CASES.iter().position(|case| case.name == PARSED).ok_or("no bare handler")?;
+        for (case, &nanos) in CASES.iter().zip(&medians) {
+            let Case { name, copies, .. } = *case;
+            let instructions = counts.then(|| callgrind::per_call(name, size)).transpose()?;
+            let ratio = nanos / medians[parsed];
+            rows.push(Row { name, size, copies, nanos, ratio, instructions });
+        }
     }
     let table = table(&rows);
     Ok((rows, table))
 }
 
-fn cases() -> Vec<Case> {
-    let case = |name, kind, copies, service| Case { name, kind, copies, service };
-    let delivery = MessageDelivery::new;
-    let receive = || ReceiveLayer::new(delivery()).layer(noop());
-    let dedup = || boxed(DedupLayer::for_contract(delivery()).layer(noop()));
-    let preset = || boxed(WulaiLayer::delivery().layer(noop()));
-    let route = || boxed(WulaiLayer::route().layer(answer()));
-    vec![
-        case("bare", Kind::Delivery, false, boxed(noop())),
-        case("bare, body parsed", Kind::Delivery, false, boxed(parsing())),
-        case("receive", Kind::Delivery, false, boxed(receive())),
-        case("dedup, first copy", Kind::Delivery, false, dedup()),
-        case("dedup, replay", Kind::Delivery, true, dedup()),
-        case(
-            "order, not held",
-            Kind::Delivery,
-            false,
-            boxed(OrderLayer::for_contract(delivery()).layer(noop())),
-        ),
-        case("schema", Kind::Delivery, false, boxed(WulaiSchemaLayer::delivery().layer(noop()))),
-        case(
-            "action",
-            Kind::Delivery,
-            false,
-            boxed(ActionLayer::for_contract(delivery()).layer(noop())),
-        ),
-        case("WulaiLayer::delivery, first copy", Kind::Delivery, false, preset()),
-        case("WulaiLayer::delivery, replay", Kind::Delivery, true, preset()),
-        case(
-            "schema of a route's reply",
-            Kind::Route,
-            false,
-            boxed(
-                ReceiveLayer::new(MessageRoute::new())
-                    .document()
-                    .layer(WulaiSchemaLayer::route_response().layer(answer())),
-            ),
-        ),
-        case("WulaiLayer::route, first copy", Kind::Route, false, route()),
-        case("WulaiLayer::route, replay", Kind::Route, true, route()),
-    ]
+/// Calls the service of one case, for callgrind to look at.
+pub(crate) fn call(name: &str, size: usize, calls: u64) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let _entered = runtime.enter();
+    let case = CASES.iter().find(|case| case.name == name).ok_or("no such case")?;
+    case.measure(&mut (case.service)(), 0, size, calls)?;
+    Ok(())
 }
 
-fn measure(case: &mut Case, number: &Cell<u64>, size: usize) -> Result<f64, Failure> {
-    let requests: Vec<Req> = (0..CALLS)
-        .map(|_| {
-            number.set(number.get() + 1);
-            let message = if case.copies { 1 } else { number.get() };
-            let body = Full::new(case.kind.body(message, 1_000, size));
-            Request::post(case.kind.path()).body(body)
-        })
-        .collect::<Result<_, _>>()?;
-    let start = Instant::now();
-    for request in requests {
-        let reply = case.service.ready().now_or_never().ok_or("not ready")?;
-        let Ok(service) = reply;
-        let Ok(reply) = service.call(request).now_or_never().ok_or("it waits")?;
-        if reply.status() != 200 {
-            return Err(format!("{}: {}", case.name, reply.status()).into());
+/// A service under test, and what it is called with.
+struct Case {
+    name: &'static str,
+    kind: Kind,
+    copies: bool,
+    service: fn() -> Subject,
+}
+
+const CASES: &[Case] = &[
+    Case { name: "bare", kind: Kind::Delivery, copies: false, service: || boxed(noop()) },
+    Case { name: PARSED, kind: Kind::Delivery, copies: false, service: || boxed(parsing()) },
+    Case {
+        name: "receive",
+        kind: Kind::Delivery,
+        copies: false,
+        service: || boxed(ReceiveLayer::new(MessageDelivery::new()).layer(noop())),
+    },
+    Case { name: "dedup, first copy", kind: Kind::Delivery, copies: false, service: dedup },
+    Case { name: "dedup, replay", kind: Kind::Delivery, copies: true, service: dedup },
+    Case {
+        name: "order, not held",
+        kind: Kind::Delivery,
+        copies: false,
+        service: || boxed(OrderLayer::for_contract(MessageDelivery::new()).layer(noop())),
+    },
+    Case {
+        name: "schema",
+        kind: Kind::Delivery,
+        copies: false,
+        service: || boxed(WulaiSchemaLayer::delivery().layer(noop())),
+    },
+    Case {
+        name: "action",
+        kind: Kind::Delivery,
+        copies: false,
+        service: || boxed(ActionLayer::for_contract(MessageDelivery::new()).layer(noop())),
+    },
+    Case {
+        name: "WulaiLayer::delivery, first copy",
+        kind: Kind::Delivery,
+        copies: false,
+        service: delivery,
+    },
+    Case {
+        name: "WulaiLayer::delivery, replay",
+        kind: Kind::Delivery,
+        copies: true,
+        service: delivery,
+    },
+    Case {
+        name: "schema of a route's reply",
+        kind: Kind::Route,
+        copies: false,
+        service: || {
+            let receive = ReceiveLayer::new(MessageRoute::new());
+            boxed(receive.layer(WulaiSchemaLayer::route_response().layer(answer())))
+        },
+    },
+    Case {
+        name: "WulaiLayer::route, first copy",
+        kind: Kind::Route,
+        copies: false,
+        service: route,
+    },
+    Case { name: "WulaiLayer::route, replay", kind: Kind::Route, copies: true, service: route },
+];
+
+/// What the others are compared with.
+const PARSED: &str = "bare, body parsed";
+
+fn dedup() -> Subject {
+    boxed(DedupLayer::for_contract(MessageDelivery::new()).layer(noop()))
+}
+
+fn delivery() -> Subject {
+    boxed(WulaiLayer::delivery().layer(noop()))
+}
+
+fn route() -> Subject {
+    boxed(WulaiLayer::route().layer(answer()))
+}
+
+impl Case {
+    /// Nanoseconds a call.
+    fn measure(
+        &self,
+        service: &mut Subject,
+        from: u64,
+        size: usize,
+        calls: u64,
+    ) -> Result<f64, Failure> {
+        let request = |number| {
+            let body = Full::new(self.kind.body(number, 1_000, size));
+            Request::post(self.kind.path()).body(body)
+        };
+        let numbers = (from..from + calls).map(|number| if self.copies { 0 } else { number });
+        let requests: Vec<Req> = numbers.map(request).collect::<Result<_, _>>()?;
+        let start = Instant::now();
+        for request in requests {
+            let service = service.ready().now_or_never().ok_or("not ready")??;
+            let reply = service.call(request).now_or_never().ok_or("it waits")??;
+            if reply.status() != 200 {
+                return Err(format!("{}: {}", self.name, reply.status()).into());
+            }
+            black_box(reply);
         }
-        black_box(reply);
+        #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
+        Ok(start.elapsed().as_secs_f64() * 1e9 / calls as f64)
     }
-    #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
-    Ok(start.elapsed().as_secs_f64() * 1e9 / CALLS as f64)
 }
 
 fn boxed<S>(service: S) -> Subject
@@ -181,16 +232,16 @@ fn answer() -> Handler {
 }
 
 fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(&["", "500 B: ns", "ratio", "16 KiB: ns", "ratio"]);
+    let heads = SIZES.map(|size| [format!("{size} B: ns"), "ratio".into(), "instructions".into()]);
+    let heads: Vec<_> = heads.iter().flatten().map(String::as_str).collect();
+    let mut table = Table::new(&[&[""], &*heads].concat());
     let (small, large) = rows.split_at(rows.len() / 2);
     for (small, large) in small.iter().zip(large) {
-        table.row([
-            small.name.to_owned(),
-            format!("{:.0}", small.nanos),
-            format!("{:.2}", small.ratio),
-            format!("{:.0}", large.nanos),
-            format!("{:.2}", large.ratio),
-        ]);
+        let figures = [small, large].map(|row| {
+            let instructions = row.instructions.map_or("-".to_owned(), |count| count.to_string());
+            [format!("{:.0}", row.nanos), format!("{:.2}", row.ratio), instructions]
+        });
+        table.row(std::iter::once(small.name.to_owned()).chain(figures.into_iter().flatten()));
     }
     table
 }

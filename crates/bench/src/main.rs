@@ -7,6 +7,7 @@
 //! cargo run --release -p bench -- scale
 //! ```
 
+mod callgrind;
 mod http;
 mod inprocess;
 mod load;
@@ -54,6 +55,9 @@ enum What {
     },
     /// How the cost of a callback grows with what is remembered, held and repeated.
     Scale,
+    /// Calls the service of one case, for callgrind.
+    #[command(hide = true)]
+    Call { case: String, size: usize, calls: u64 },
     /// Serves one variant, for the others.
     #[command(hide = true)]
     Serve {
@@ -88,6 +92,7 @@ fn main() -> Result<(), Failure> {
             plot::scale(&rows, out)
         }
         What::Peers { requests } => runtime()?.block_on(peers::run(requests, out)),
+        What::Call { case, size, calls } => inprocess::call(&case, size, calls),
         What::ServePeer { peer } => Ok(runtime()?.block_on(peer.serve())?),
         What::Serve { variant } => Ok(runtime()?.block_on(variant.serve())?),
     }

@@ -6,13 +6,12 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, request};
-use serde_json::Value;
 use tokio::time::Instant;
 
 use crate::{
-    Contract, Envelope, Limits, Reason, Refusal, Spelling,
-    digest::{self, Captured, Scan},
-    json,
+    Contract, Envelope, Limits, Reason, Refusal, Spelling, ValueRef, digest,
+    document::Fields,
+    read::{Read, read},
 };
 
 /// One request of a platform, read once: lives in the request's extensions and is cheap to clone.
@@ -26,10 +25,7 @@ pub struct Callback {
 struct Inner {
     body: Bytes,
     spelling: Spelling,
-    /// Fields that are read without the document.
-    wanted: &'static [&'static str],
-    scan: OnceLock<Option<Scan>>,
-    json: OnceLock<Result<Value, Refusal>>,
+    read: OnceLock<Result<Read, Refusal>>,
     envelope: OnceLock<Envelope>,
     received: Option<Received>,
 }
@@ -40,23 +36,13 @@ pub(crate) struct Received {
     pub(crate) contract: &'static str,
     pub(crate) limits: Limits,
     pub(crate) came: Instant,
-    pub(crate) reading: Reading,
-}
-
-/// What of a callback is read when it is received.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reading {
-    /// What its contract looks at.
-    Fields,
-    /// All of it.
-    Document,
 }
 
 impl Callback {
     /// A callback that no layer has received: it has a body, and an empty envelope.
     #[must_use]
     pub fn new(body: Bytes, spelling: Spelling) -> Self {
-        Self::from_parts(body, spelling, &[], None)
+        Self::from_parts(body, spelling, None)
     }
 
     pub(crate) fn receive<C: Contract>(
@@ -65,25 +51,15 @@ impl Callback {
         head: &request::Parts,
         body: Bytes,
     ) -> Result<Self, Refusal> {
-        let (spelling, wanted) = (contract.spelling(), contract.fields());
-        let callback = Self::from_parts(body, spelling, wanted, Some(received));
-        if received.reading == Reading::Document {
-            // Whoever is told of an error asks again. What is read now is not scanned later.
-            let _ = callback.json();
-        }
+        let callback = Self::from_parts(body, contract.spelling(), Some(received));
         let envelope = contract.identify(head, &callback)?;
         callback.inner.envelope.set(envelope).expect("only this line sets it");
         Ok(callback)
     }
 
-    fn from_parts(
-        body: Bytes,
-        spelling: Spelling,
-        wanted: &'static [&'static str],
-        received: Option<Received>,
-    ) -> Self {
-        let (scan, json, envelope) = (OnceLock::new(), OnceLock::new(), OnceLock::new());
-        Self { inner: Arc::new(Inner { body, spelling, wanted, scan, json, envelope, received }) }
+    fn from_parts(body: Bytes, spelling: Spelling, received: Option<Received>) -> Self {
+        let (read, envelope) = (OnceLock::new(), OnceLock::new());
+        Self { inner: Arc::new(Inner { body, spelling, read, envelope, received }) }
     }
 
     /// The request with its body again, and this callback in its extensions.
@@ -113,33 +89,25 @@ impl Callback {
     /// [`Reason::Malformed`] for what is not JSON in UTF-8 or is nested more than 128 deep,
     /// [`Reason::Ambiguous`] for a key that stands twice in one object and for two spellings of
     /// one field with different values.
-    pub fn json(&self) -> Result<&Value, Refusal> {
-        let Inner { body, spelling, json, .. } = &*self.inner;
-        json.get_or_init(|| json::parse(body, *spelling)).as_ref().map_err(Clone::clone)
+    pub fn json(&self) -> Result<ValueRef<'_>, Refusal> {
+        Ok(self.read()?.document.root())
     }
 
     /// The field of this canonical name in the body's object, in whichever spelling it stands.
-    /// A scalar that the contract [names](Contract::fields) is found without the document.
     ///
     /// # Errors
     /// Those of [`json`](Self::json), and [`Reason::Malformed`] if the body is no JSON object.
-    pub fn field(&self, name: &str) -> Result<Option<&Value>, Refusal> {
-        if let Some(scan) = self.scan_for(name) {
-            match scan.field(name) {
-                Some(Captured::Scalar(value)) => return Ok(Some(value)),
-                None if scan.is_object => return Ok(None),
-                Some(Captured::Compound) | None => {}
-            }
-        }
-        let Value::Object(fields) = self.json()? else {
+    pub fn field(&self, name: &str) -> Result<Option<ValueRef<'_>>, Refusal> {
+        let Some(fields) = self.json()?.as_object() else {
             let refusal = Refusal::new(Reason::Malformed { line: 1, column: 1 });
             return Err(refusal.detail("the body must be a JSON object"));
         };
-        let spelled_otherwise = || {
-            let spelling = self.inner.spelling;
-            fields.iter().find(|(key, _)| spelling(key) == name).map(|(_, value)| value)
+        let spelling = self.inner.spelling;
+        let find = |is_it: &dyn Fn(&str) -> bool| {
+            let mut fields: Fields<'_> = fields.clone();
+            fields.find(|(field, _)| is_it(field)).map(|(_, value)| value)
         };
-        Ok(fields.get(name).or_else(spelled_otherwise))
+        Ok(find(&|field| field == name).or_else(|| find(&|field| spelling(field) == name)))
     }
 
     /// Whether the body's object has a field of this canonical name that is not null.
@@ -147,33 +115,18 @@ impl Callback {
     /// # Errors
     /// Those of [`field`](Self::field).
     pub fn has(&self, name: &str) -> Result<bool, Refusal> {
-        match self.scan_for(name).and_then(|scan| scan.field(name)) {
-            Some(Captured::Compound) => Ok(true),
-            _ => Ok(self.field(name)?.is_some_and(|value| !value.is_null())),
-        }
+        Ok(self.field(name)?.is_some_and(|value| !value.is_null()))
     }
 
     /// The [`digest`](crate::digest) of what the body says; of its bytes, if it is not JSON.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        match self.scan() {
-            Some(scan) => scan.digest,
-            None => match self.json() {
-                Ok(document) => digest::digest(document, self.inner.spelling),
-                Err(_) => digest::opaque(&self.inner.body),
-            },
-        }
+        self.read().map_or_else(|_| digest::opaque(&self.inner.body), |read| read.digest)
     }
 
-    /// What is known without the document, unless that is there already.
-    fn scan(&self) -> Option<&Scan> {
-        let Inner { body, spelling, wanted, scan, json, .. } = &*self.inner;
-        let scanned = || scan.get_or_init(|| digest::scan(body, *spelling, wanted)).as_ref();
-        if json.get().is_some() { None } else { scanned() }
-    }
-
-    fn scan_for(&self, name: &str) -> Option<&Scan> {
-        if self.inner.wanted.contains(&name) { self.scan() } else { None }
+    fn read(&self) -> Result<&Read, Refusal> {
+        let Inner { body, spelling, read: known, .. } = &*self.inner;
+        known.get_or_init(|| read(body, *spelling)).as_ref().map_err(Clone::clone)
     }
 
     /// How long ago its first layer saw it. Zero where no layer has [received](crate::receive) it.
@@ -229,16 +182,15 @@ mod tests {
     fn json_is_parsed_once_for_all_clones() {
         let callback = Callback::new(Bytes::from_static(b"{\"a\":1}"), as_written);
         let copy = callback.clone();
-        let first: *const Value = callback.json().unwrap();
-        assert!(std::ptr::eq(first, copy.json().unwrap()));
+        assert_eq!(callback.json().unwrap().address(), copy.json().unwrap().address());
     }
 
     #[test]
     fn a_field_is_found_in_any_spelling() {
         let spelling: Spelling = |name| if name == "msgId" { "msg_id" } else { name };
         let callback = Callback::new(Bytes::from_static(b"{\"msgId\":\"1\"}"), spelling);
-        assert_eq!(callback.field("msg_id"), Ok(Some(&Value::from("1"))));
-        assert_eq!(callback.field("msg_ts"), Ok(None));
+        assert_eq!(callback.field("msg_id").unwrap().and_then(ValueRef::as_str), Some("1"));
+        assert!(callback.field("msg_ts").unwrap().is_none());
     }
 
     #[test]

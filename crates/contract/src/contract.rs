@@ -64,13 +64,6 @@ pub trait Contract: Send + Sync + 'static {
         None
     }
 
-    /// The fields of the body's object, by their canonical names, that [`identify`](Self::identify)
-    /// looks at. They are read in one pass over the body, without building its document, which
-    /// costs three times as much. Default: none, which is slower and nothing else.
-    fn fields(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// How field names are spelled. Default: in one way only.
     fn spelling(&self) -> Spelling {
         as_written

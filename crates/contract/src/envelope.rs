@@ -1,6 +1,6 @@
 use std::{borrow::Cow, fmt, sync::Arc};
 
-use serde_json::Value;
+use crate::ValueRef;
 
 /// Who a callback is. Any of the three may be absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,12 +52,12 @@ impl Id {
 
     /// An id from a JSON value: a string, or an integer as its decimal text. `None` for anything
     /// else and for what [`new`](Self::new) would not take.
-    pub fn from_json(scope: impl Into<Cow<'static, str>>, value: &Value) -> Option<Self> {
-        match value {
-            Value::String(text) => Self::new(scope, text),
-            Value::Number(number) if !number.is_f64() => Self::new(scope, &number.to_string()),
-            _ => None,
+    pub fn from_json(scope: impl Into<Cow<'static, str>>, value: ValueRef<'_>) -> Option<Self> {
+        if let Some(text) = value.as_str() {
+            return Self::new(scope, text);
         }
+        let number = value.as_number().filter(|number| !number.is_f64())?;
+        Self::new(scope, &number.to_string())
     }
 
     /// An id for an event that has none of its own, made of several fields. `None` if all of them
@@ -129,14 +129,20 @@ impl Timestamp {
     /// A time from a JSON value: a non-negative integer, or a string of its decimal digits, in a
     /// unit that its [magnitude](Self::from_magnitude) tells. `None` for anything else.
     #[must_use]
-    pub fn from_json(value: &Value) -> Option<Self> {
-        let number = match value {
-            // `parse` alone would take a leading plus.
-            Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
-            Value::Number(number) => number.as_u64(),
-            _ => None,
-        };
-        number.map(Self::from_magnitude)
+    pub fn from_json(value: ValueRef<'_>) -> Option<Self> {
+        match value.as_str() {
+            Some(text) => Self::from_digits(text),
+            None => value.as_number()?.as_u64().map(Self::from_magnitude),
+        }
+    }
+
+    /// A time from the decimal digits of a number, in a unit that its
+    /// [magnitude](Self::from_magnitude) tells. `None` for anything else.
+    #[must_use]
+    pub fn from_digits(text: &str) -> Option<Self> {
+        // `parse` alone would take a leading plus.
+        let is_plain = text.bytes().all(|b| b.is_ascii_digit());
+        is_plain.then(|| text.parse().ok()).flatten().map(Self::from_magnitude)
     }
 
     /// Milliseconds since the Unix epoch, rounded down.
@@ -157,6 +163,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::Document;
 
     #[test]
     fn an_empty_or_overlong_text_is_no_id() {
@@ -167,9 +174,10 @@ mod tests {
 
     #[test]
     fn a_number_is_the_id_of_its_decimal_text() {
-        assert_eq!(Id::from_json("s", &json!(123)), Id::new("s", "123"));
+        let id = |value| Id::from_json("s", Document::from(&value).root());
+        assert_eq!(id(json!(123)), Id::new("s", "123"));
         for value in [json!(1.5), json!(null), json!(true), json!(["1"]), json!({})] {
-            assert_eq!(Id::from_json("s", &value), None, "{value}");
+            assert_eq!(id(value.clone()), None, "{value}");
         }
     }
 
@@ -207,12 +215,13 @@ mod tests {
     #[test]
     fn only_whole_non_negative_numbers_are_times() {
         let time = Timestamp::from_millis(1_700_000_000_123);
-        assert_eq!(Timestamp::from_json(&json!("1700000000123")), time);
-        assert_eq!(Timestamp::from_json(&json!(1_700_000_000_123_u64)), time);
+        let read = |value| Timestamp::from_json(Document::from(&value).root());
+        assert_eq!(read(json!("1700000000123")), time);
+        assert_eq!(read(json!(1_700_000_000_123_u64)), time);
         for value in
             [json!(""), json!("+1"), json!("-1"), json!(-1), json!(1.5), json!("9".repeat(40))]
         {
-            assert_eq!(Timestamp::from_json(&value), None, "{value}");
+            assert_eq!(read(value.clone()), None, "{value}");
         }
     }
 }

@@ -85,7 +85,7 @@ impl<'de> Visitor<'de> for Document<'_> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("number out of range"))
+        float(value).map(Value::Number)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<Value, E> {
@@ -138,6 +138,10 @@ pub(crate) fn numbers_are_disguised() -> bool {
     static DISGUISED: LazyLock<bool> =
         LazyLock::new(|| serde_json::from_str::<Value>("1e400").is_ok());
     *DISGUISED
+}
+
+pub(crate) fn float<E: serde::de::Error>(value: f64) -> Result<Number, E> {
+    Number::from_f64(value).ok_or_else(|| E::custom("number out of range"))
 }
 
 pub(crate) fn number<E: serde::de::Error>(text: &str) -> Result<Number, E> {

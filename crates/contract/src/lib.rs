@@ -97,12 +97,14 @@ mod body;
 mod callback;
 mod contract;
 mod digest;
+mod document;
 mod envelope;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
 mod hash;
 mod json;
+mod read;
 mod receive;
 mod refusal;
 #[cfg(feature = "axum")]
@@ -116,10 +118,11 @@ pub use self::{
     callback::Callback,
     contract::{Contract, Exchange, Spelling, Timing, as_written},
     digest::digest,
+    document::{Document, Fields, Items, ValueRef},
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
     hash::keyed_hash,
-    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, receive_document, refuse},
+    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
     refusal::{Reason, Refusal, retry_after},
     violation::{Violation, Violations},
 };

@@ -13,11 +13,7 @@ use tower::ServiceExt;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::{
-    Callback, Contract, Refusal, ResponseFuture,
-    body::read,
-    callback::{Reading, Received},
-};
+use crate::{Callback, Contract, Refusal, ResponseFuture, body::read, callback::Received};
 
 type BoxError = Box<dyn Error + Send + Sync>;
 
@@ -31,7 +27,6 @@ type BoxError = Box<dyn Error + Send + Sync>;
 pub struct ReceiveLayer<C> {
     contract: Arc<C>,
     limits: Limits,
-    reading: Reading,
 }
 
 /// Middleware that receives the callback. Made by [`ReceiveLayer`].
@@ -43,7 +38,6 @@ pub struct Receive<S, C> {
     inner: S,
     contract: Arc<C>,
     limits: Limits,
-    reading: Reading,
 }
 
 /// How much is read of a body, and for how long.
@@ -83,36 +77,6 @@ where
     C: Contract,
     B: Body<Error: Into<BoxError>>,
 {
-    receive_as(contract, limits, Reading::Fields, request)
-}
-
-/// Receives a callback, as [`receive`] does, whose document is needed anyway: it is parsed first, and
-/// the contract reads its fields from there. For those who write layers.
-///
-/// # Errors
-/// Those of [`receive`]. A body that is not JSON is none of them, unless its contract looks at it.
-pub fn receive_document<C, B>(
-    contract: &C,
-    limits: Limits,
-    request: Request<B>,
-) -> impl Future<Output = Result<(request::Parts, Callback), Refusal>>
-where
-    C: Contract,
-    B: Body<Error: Into<BoxError>>,
-{
-    receive_as(contract, limits, Reading::Document, request)
-}
-
-fn receive_as<C, B>(
-    contract: &C,
-    limits: Limits,
-    reading: Reading,
-    request: Request<B>,
-) -> impl Future<Output = Result<(request::Parts, Callback), Refusal>>
-where
-    C: Contract,
-    B: Body<Error: Into<BoxError>>,
-{
     let came = Instant::now();
     let (head, body) = request.into_parts();
     let known = head.extensions.get::<Callback>().cloned();
@@ -128,7 +92,7 @@ where
             Some(changed) => changed.came().unwrap_or(came),
             None => came,
         };
-        let received = Received { contract: contract.name(), limits, came, reading };
+        let received = Received { contract: contract.name(), limits, came };
         let callback = Callback::receive(contract, received, &head, body)?;
         Ok((head, callback))
     }
@@ -148,19 +112,12 @@ impl<C: Contract> ReceiveLayer<C> {
     /// Receives callbacks of this contract.
     pub fn new(contract: C) -> Self {
         let limits = Limits::of(&contract);
-        Self { contract: Arc::new(contract), limits, reading: Reading::Fields }
+        Self { contract: Arc::new(contract), limits }
     }
 
     /// Refuses larger bodies with 413. Default: 1 MiB.
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limits.bytes = bytes;
-        self
-    }
-
-    /// Parses the whole document at once. Default: what the contract looks at, which is cheaper if
-    /// nothing behind needs more. A layer that validates does.
-    pub fn document(mut self) -> Self {
-        self.reading = Reading::Document;
         self
     }
 
@@ -175,8 +132,7 @@ impl<C: Contract> ReceiveLayer<C> {
 // By hand: a derive would ask for `C: Clone`.
 impl<C> Clone for ReceiveLayer<C> {
     fn clone(&self) -> Self {
-        let contract = Arc::clone(&self.contract);
-        Self { contract, limits: self.limits, reading: self.reading }
+        Self { contract: Arc::clone(&self.contract), limits: self.limits }
     }
 }
 
@@ -184,8 +140,7 @@ impl<S, C> Layer<S> for ReceiveLayer<C> {
     type Service = Receive<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let contract = Arc::clone(&self.contract);
-        Receive { inner, contract, limits: self.limits, reading: self.reading }
+        Receive { inner, contract: Arc::clone(&self.contract), limits: self.limits }
     }
 }
 
@@ -195,7 +150,7 @@ impl<S, C> Layer<S> for ReceiveLayer<C> {
 impl<S: Clone, C> Clone for Receive<S, C> {
     fn clone(&self) -> Self {
         let contract = Arc::clone(&self.contract);
-        Self { inner: self.inner.clone(), contract, limits: self.limits, reading: self.reading }
+        Self { inner: self.inner.clone(), contract, limits: self.limits }
     }
 }
 
@@ -243,8 +198,8 @@ where
     B: Body<Error: Into<BoxError>> + From<Bytes>,
     ResBody: From<Bytes>,
 {
-    let Receive { inner, contract, limits, reading } = service;
-    match receive_as(&*contract, limits, reading, request).await {
+    let Receive { inner, contract, limits } = service;
+    match receive(&*contract, limits, request).await {
         Ok((head, callback)) => inner.oneshot(callback.into_request(head)).await,
         Err(refusal) => Ok(refuse(&*contract, refusal)),
     }

@@ -13,10 +13,10 @@ use serde::{
     },
     forward_to_deserialize_any,
 };
-use serde_json::{Map, Value};
+use serde_json::Number;
 use serde_path_to_error::{Path, Segment};
 
-use crate::{Reason, Refusal, json};
+use crate::{Fields, Items, Reason, Refusal, ValueRef, json};
 
 /// Where pointers are cut, in bytes.
 const MAX_POINTER: usize = 256;
@@ -25,12 +25,12 @@ const MAX_POINTER: usize = 256;
 ///
 /// # Errors
 /// [`Reason::Malformed`], with a detail that names the field and what it must be.
-pub(crate) fn read<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
+pub(crate) fn read<T: DeserializeOwned>(document: ValueRef<'_>) -> Result<T, Refusal> {
     // To know the place costs a copy of each field's name: it is looked for where it is needed.
     T::deserialize(Node(document)).or_else(|_| read_and_tell(document))
 }
 
-fn read_and_tell<T: DeserializeOwned>(document: &Value) -> Result<T, Refusal> {
+fn read_and_tell<T: DeserializeOwned>(document: ValueRef<'_>) -> Result<T, Refusal> {
     serde_path_to_error::deserialize(Node(document)).map_err(|error| {
         let mut pointer = pointer(error.path());
         let misfit = error.into_inner();
@@ -122,48 +122,63 @@ impl Error for Misfit {
     }
 }
 
-struct Node<'de>(&'de Value);
+struct Node<'de>(ValueRef<'de>);
 
 impl<'de> Node<'de> {
     fn visit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misfit> {
-        match self.0 {
-            Value::Null => visitor.visit_unit(),
-            Value::Bool(value) => visitor.visit_bool(*value),
-            Value::Number(number) => {
-                if let Some(number) = number.as_u64() {
-                    visitor.visit_u64(number)
-                } else if let Some(number) = number.as_i64() {
-                    visitor.visit_i64(number)
-                } else if json::numbers_are_disguised() {
-                    number
-                        .deserialize_any(visitor)
-                        .map_err(|_| Misfit::Expected("another type".to_owned()))
-                } else {
-                    visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
-                }
-            }
-            Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::Array(items) => {
-                let mut items = SeqDeserializer::new(items.iter().map(Node));
-                let value = visitor.visit_seq(&mut items)?;
-                items.end().map(|()| value)
-            }
-            Value::Object(fields) => visit_fields(fields, visitor),
+        let Self(value) = self;
+        if let Some(text) = value.as_str() {
+            visitor.visit_borrowed_str(text)
+        } else if let Some(number) = value.as_number() {
+            visit_number(number, visitor)
+        } else if let Some(items) = value.as_array() {
+            visit_items(items, visitor)
+        } else if let Some(fields) = value.as_object() {
+            visit_fields(fields, visitor)
+        } else if let Some(value) = value.as_bool() {
+            visitor.visit_bool(value)
+        } else {
+            visitor.visit_unit()
         }
     }
 }
 
-fn visit_fields<'de, V>(fields: &'de Map<String, Value>, visitor: V) -> Result<V::Value, Misfit>
+fn visit_number<'de, V>(number: &'de Number, visitor: V) -> Result<V::Value, Misfit>
+where
+    V: Visitor<'de>,
+{
+    if let Some(number) = number.as_u64() {
+        visitor.visit_u64(number)
+    } else if let Some(number) = number.as_i64() {
+        visitor.visit_i64(number)
+    } else if json::numbers_are_disguised() {
+        let misfit = |_| Misfit::Expected("another type".to_owned());
+        number.deserialize_any(visitor).map_err(misfit)
+    } else {
+        visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN))
+    }
+}
+
+fn visit_items<'de, V>(items: Items<'de>, visitor: V) -> Result<V::Value, Misfit>
+where
+    V: Visitor<'de>,
+{
+    let mut items = SeqDeserializer::new(items.map(Node));
+    let value = visitor.visit_seq(&mut items)?;
+    items.end().map(|()| value)
+}
+
+fn visit_fields<'de, V>(fields: Fields<'de>, visitor: V) -> Result<V::Value, Misfit>
 where
     V: Visitor<'de>,
 {
     visitor.visit_map(map(fields))
 }
 
-type Fields<'de, I> = MapDeserializer<'de, I, Misfit>;
+type FieldAccess<'de, I> = MapDeserializer<'de, I, Misfit>;
 
-fn map(fields: &Map<String, Value>) -> Fields<'_, impl Iterator<Item = (Name<'_>, Node<'_>)>> {
-    MapDeserializer::new(fields.iter().map(|(name, value)| (Name(name), Node(value))))
+fn map(fields: Fields<'_>) -> FieldAccess<'_, impl Iterator<Item = (Name<'_>, Node<'_>)>> {
+    MapDeserializer::new(fields.map(|(name, value)| (Name(name), Node(value))))
 }
 
 /// A field's name, of which nothing needs a copy.
@@ -210,9 +225,9 @@ impl<'de> Deserializer<'de> for Node<'de> {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        match self.0 {
-            Value::Object(fields) => visit_fields(fields, visitor),
-            _ => Err(Misfit::Expected("a JSON object".to_owned())),
+        match self.0.as_object() {
+            Some(fields) => visit_fields(fields, visitor),
+            None => Err(Misfit::Expected("a JSON object".to_owned())),
         }
     }
 
@@ -222,9 +237,9 @@ impl<'de> Deserializer<'de> for Node<'de> {
         variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Misfit> {
-        match self.0 {
-            Value::String(name) => visitor.visit_enum(name.as_str().into_deserializer()),
-            Value::Object(fields) if fields.len() == 1 => {
+        match (self.0.as_str(), self.0.as_object()) {
+            (Some(name), _) => visitor.visit_enum(name.into_deserializer()),
+            (_, Some(fields)) if fields.len() == 1 => {
                 visitor.visit_enum(MapAccessDeserializer::new(map(fields)))
             }
             _ => Err(Misfit::unknown_variant("", variants)),
@@ -246,9 +261,10 @@ mod tests {
     use std::{collections::BTreeMap, fmt::Debug};
 
     use serde::{Deserialize, Serialize};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::Document;
 
     #[derive(Debug, PartialEq, Serialize, Deserialize)]
     struct Order {
@@ -283,8 +299,12 @@ mod tests {
         })
     }
 
+    fn read_value<T: DeserializeOwned>(value: &Value) -> Result<T, Refusal> {
+        read(Document::from(value).root())
+    }
+
     fn detail<T: DeserializeOwned + Debug>(document: &Value) -> String {
-        let problem = read::<T>(document).unwrap_err().to_problem();
+        let problem = read_value::<T>(document).unwrap_err().to_problem();
         let problem: Value = serde_json::from_slice(problem.body()).unwrap();
         problem["detail"].as_str().unwrap().to_owned()
     }
@@ -294,11 +314,11 @@ mod tests {
         for state in [json!("open"), json!({"sent": "yes"}), json!({"lost": {"by": "é"}})] {
             let mut order = order();
             order["state"] = state;
-            let ours: Order = read(&order).unwrap();
+            let ours: Order = read_value(&order).unwrap();
             assert_eq!(ours, serde_json::from_value(order).unwrap());
         }
         let numbers = json!([u64::MAX, i64::MIN, 0.1, -0.0, 1e300]);
-        assert_eq!(read::<Value>(&numbers).unwrap(), numbers);
+        assert_eq!(read_value::<Value>(&numbers).unwrap(), numbers);
     }
 
     #[test]

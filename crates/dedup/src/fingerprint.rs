@@ -1,5 +1,5 @@
 use serde_json::Value;
-use tower_callback_contract::{Callback, Spelling, digest};
+use tower_callback_contract::{Callback, Spelling, ValueRef, digest};
 
 /// Tells the body of one callback from that of another: the [`digest`] of what it says, without
 /// the fields that change from copy to copy. Tells accidents, not forgeries: whoever can send
@@ -15,11 +15,10 @@ pub(crate) struct Pointer(Box<[String]>);
 
 impl Fingerprint {
     pub(crate) fn of(callback: &Callback, volatile: &[Pointer]) -> Self {
-        // Most layers have none: the document is not built then.
         if volatile.is_empty() {
             return Self(callback.digest());
         }
-        let Ok(mut document) = callback.json().cloned() else {
+        let Ok(mut document) = callback.json().map(ValueRef::to_value) else {
             return Self(callback.digest());
         };
         let spelling = callback.spelling();

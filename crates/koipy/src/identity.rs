@@ -1,5 +1,4 @@
-use serde_json::Value;
-use tower_callback_contract::{Callback, Envelope, Id, Refusal};
+use tower_callback_contract::{Callback, Envelope, Id, Refusal, ValueRef};
 
 /// Who a callback is: its chat and its message.
 pub(crate) fn envelope(scope: &'static str, callback: &Callback) -> Result<Envelope, Refusal> {
@@ -23,17 +22,17 @@ pub(crate) fn envelope(scope: &'static str, callback: &Callback) -> Result<Envel
 }
 
 /// An integer as its decimal text, whether it is written as a number or as a string.
-fn integer(value: Option<&Value>) -> Option<String> {
-    match value? {
-        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-        Value::String(text) => text.parse::<i64>().ok().map(|number| number.to_string()),
-        _ => None,
+fn integer(value: Option<ValueRef<'_>>) -> Option<String> {
+    let value = value?;
+    match value.as_str() {
+        Some(text) => text.parse::<i64>().ok().map(|number| number.to_string()),
+        None => value.as_number().filter(|number| !number.is_f64()).map(ToString::to_string),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::spelling::spelling;

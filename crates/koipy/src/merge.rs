@@ -129,10 +129,9 @@ impl PreSendReply {
     /// # Errors
     /// If the callback is no JSON object, or its `slaveRequest` or that one's `slave` is none.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
-        let Value::Object(document) = callback.json()? else {
+        let Value::Object(mut document) = callback.json()?.to_value() else {
             return Err(misfit("the body must be a JSON object"));
         };
-        let mut document = document.clone();
         let request = object(&mut document, "slaveRequest");
         let request = request.ok_or_else(|| misfit("field `/slaveRequest` must be an object"))?;
         object(request, "slave")

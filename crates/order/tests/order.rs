@@ -21,6 +21,7 @@ use tokio::{
 use tower::{Layer, ServiceExt};
 use tower_callback_contract::{
     Action, Callback, Contract, Envelope, Exchange, Id, Reason, Refusal, Timestamp, Timing,
+    ValueRef,
 };
 use tower_callback_order::{Hold, OnLate, OrderLayer, Ordered, Position, Unordered};
 use tower_test::mock::{Handle, Mock, SendResponse, pair};
@@ -675,7 +676,7 @@ impl Contract for Chat {
     }
 
     fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-        let conversation = callback.field("who")?.and_then(|who| who.as_str()).map(str::to_owned);
+        let conversation = callback.field("who")?.and_then(ValueRef::as_str).map(str::to_owned);
         let id = callback.field("id")?.and_then(|id| Id::from_json(self.name(), id));
         let sent_at = callback.field("at")?.and_then(Timestamp::from_json);
         Ok(Envelope { id, conversation, sent_at })

@@ -5,13 +5,14 @@
 //! once for each way there, and twenty levels of a few bytes each make millions. So the looking is
 //! paid for; when the money is spent, every list is at its end and nothing more is found.
 
-use std::{borrow::Cow, cell::Cell, iter::from_fn};
+use std::{borrow::Cow, cell::Cell};
 
 use jsonschema::{
     JsonType,
     json::{Array, Json, Node, NodeIdentity, Object, SerdeJson},
 };
-use serde_json::{Map, Number, Value};
+use serde_json::{Number, Value};
+use tower_callback_contract::{Document, Fields, Items, ValueRef};
 
 use crate::report::cut;
 
@@ -36,8 +37,9 @@ pub(crate) struct Budget {
 /// A value of a document, while there is money to look at it.
 #[derive(Clone, Copy)]
 pub(crate) struct Seen<'a> {
-    value: &'a Value,
-    // None for the name of a field, which is paid for where it stands.
+    value: ValueRef<'a>,
+    // None where it is only asked whether the document matches, and for the name of a field, which
+    // is paid for where it stands.
     budget: Option<&'a Budget>,
 }
 
@@ -65,7 +67,13 @@ impl Budget {
 // ===== impl Seen =====
 
 impl<'a> Seen<'a> {
-    pub(crate) fn new(value: &'a Value, budget: &'a Budget) -> Self {
+    /// To be told whether it matches, in a time that its length bounds.
+    pub(crate) fn all(value: ValueRef<'a>) -> Self {
+        Self { value, budget: None }
+    }
+
+    /// To be told where it does not.
+    pub(crate) fn within(value: ValueRef<'a>, budget: &'a Budget) -> Self {
         Self { value, budget: Some(budget) }
     }
 
@@ -73,7 +81,7 @@ impl<'a> Seen<'a> {
         self.budget.is_none_or(|budget| budget.pay(bytes))
     }
 
-    fn of(&self, value: &'a Value) -> Self {
+    fn of(&self, value: ValueRef<'a>) -> Self {
         Self { value, ..*self }
     }
 }
@@ -91,18 +99,18 @@ pub(crate) fn is_sure(instance: &Value) -> bool {
 impl Json for Bounded {
     type Node<'a> = Seen<'a>;
     type PreparedKey = String;
-    type StringBuffer = Value;
+    type StringBuffer = Option<Document>;
 
     fn prepare_key(key: &str) -> String {
-        SerdeJson::prepare_key(key)
+        key.to_owned()
     }
 
     fn with_string_node<T>(
-        buffer: &mut Value,
+        buffer: &mut Option<Document>,
         string: &str,
         look: impl FnOnce(Seen<'_>) -> T,
     ) -> T {
-        SerdeJson::with_string_node(buffer, string, |value| look(Seen { value, budget: None }))
+        look(Seen::all(buffer.insert(Document::from(&string.into())).root()))
     }
 }
 
@@ -127,7 +135,7 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
     }
 
     fn as_number(&self) -> Option<&'a Number> {
-        Node::as_number(&self.value)
+        self.value.as_number()
     }
 
     fn as_boolean(&self) -> Option<bool> {
@@ -139,11 +147,35 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
     }
 
     fn json_type(&self) -> JsonType {
-        self.value.json_type()
+        let value = self.value;
+        if value.as_str().is_some() {
+            JsonType::String
+        } else if value.as_object().is_some() {
+            JsonType::Object
+        } else if value.as_array().is_some() {
+            JsonType::Array
+        } else if value.as_number().is_some() {
+            JsonType::Number
+        } else if value.as_bool().is_some() {
+            JsonType::Boolean
+        } else {
+            JsonType::Null
+        }
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        self.value.equals_value(expected)
+        if let Value::String(text) = expected {
+            return self.value.as_str() == Some(text);
+        }
+        // What cannot be equal is not copied to find out.
+        let is_of_size = match expected {
+            Value::Array(items) => self.value.as_array().is_some_and(|it| it.len() == items.len()),
+            Value::Object(fields) => {
+                self.value.as_object().is_some_and(|it| it.len() == fields.len())
+            }
+            _ => self.value.as_array().is_none() && self.value.as_object().is_none(),
+        };
+        is_of_size && Node::<SerdeJson>::equals_value(&&self.value.to_value(), expected)
     }
 
     /// What a violation shows of the value, and nothing else asks for.
@@ -155,62 +187,74 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
-        self.value.identity()
+        Some(NodeIdentity::new(self.value.address()))
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct SeenObject<'a> {
     node: Seen<'a>,
-    fields: &'a Map<String, Value>,
+    fields: Fields<'a>,
 }
 
 impl<'a> Object<'a, Bounded> for SeenObject<'a> {
     type Node = Seen<'a>;
     type MemberName = &'a str;
-    type MembersIter = Box<dyn Iterator<Item = (&'a str, Seen<'a>)> + 'a>;
+    type MembersIter = Self;
 
     fn len(&self) -> usize {
         self.fields.len()
     }
 
     fn get(&self, key: &String) -> Option<Seen<'a>> {
-        self.node.pay(0).then(|| self.fields.get(key).map(|value| self.node.of(value)))?
+        self.node.pay(0).then(|| self.node.value.get(key).map(|value| self.node.of(value)))?
     }
 
-    fn members(&self) -> Self::MembersIter {
-        let node = self.node;
-        let mut fields = self.fields.iter();
-        Box::new(from_fn(move || {
-            let (name, value) = fields.next()?;
-            node.pay(name.len()).then(|| (cut(name, MAX_NAME), node.of(value)))
-        }))
+    fn members(&self) -> Self {
+        self.clone()
     }
 }
 
+impl<'a> Iterator for SeenObject<'a> {
+    type Item = (&'a str, Seen<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (name, value) = self.fields.next()?;
+        let name_len = if self.node.budget.is_some() { MAX_NAME } else { name.len() };
+        self.node.pay(name.len()).then(|| (cut(name, name_len), self.node.of(value)))
+    }
+}
+
+#[derive(Clone)]
 pub(crate) struct SeenArray<'a> {
     node: Seen<'a>,
-    items: &'a [Value],
+    items: Items<'a>,
 }
 
 impl<'a> Array<'a, Bounded> for SeenArray<'a> {
     type Node = Seen<'a>;
-    type ElementsIter = Box<dyn Iterator<Item = Seen<'a>> + 'a>;
+    type ElementsIter = Self;
 
     fn len(&self) -> usize {
         self.items.len()
     }
 
-    fn elements(&self) -> Self::ElementsIter {
-        let node = self.node;
-        let mut items = self.items.iter();
-        Box::new(from_fn(move || {
-            let value = items.next()?;
-            node.pay(0).then(|| node.of(value))
-        }))
+    fn elements(&self) -> Self {
+        self.clone()
     }
 
     fn is_unique(&self) -> bool {
+        let values = || self.items.clone().map(ValueRef::to_value).collect::<Vec<_>>();
         // Looks at all of them, so all are paid for.
-        !self.node.pay(self.items.len() * 64) || Array::<SerdeJson>::is_unique(&self.items)
+        !self.node.pay(self.items.len() * 64) || Array::<SerdeJson>::is_unique(&&*values())
+    }
+}
+
+impl<'a> Iterator for SeenArray<'a> {
+    type Item = Seen<'a>;
+
+    fn next(&mut self) -> Option<Seen<'a>> {
+        let value = self.items.next()?;
+        self.node.pay(0).then(|| self.node.of(value))
     }
 }

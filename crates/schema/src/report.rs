@@ -2,7 +2,7 @@ use std::fmt::{self, Display, Write};
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
-use tower_callback_contract::{Violation, Violations};
+use tower_callback_contract::{ValueRef, Violation, Violations};
 
 use crate::bounded::{Bounded, Budget, Seen, is_sure};
 
@@ -22,12 +22,13 @@ pub(crate) enum Values {
 /// Says where a document, which is known not to match, does not.
 pub(crate) fn violations(
     schema: &Validator<Bounded>,
-    document: &Value,
+    document: ValueRef<'_>,
     values: Values,
 ) -> Violations {
     let budget = Budget::default();
-    let mut errors =
-        schema.iter_errors(Seen::new(document, &budget)).filter(|error| is_sure(error.instance()));
+    let mut errors = schema
+        .iter_errors(Seen::within(document, &budget))
+        .filter(|error| is_sure(error.instance()));
     let listed: Vec<_> = errors
         .by_ref()
         .take(MAX_LISTED)
@@ -68,8 +69,8 @@ fn violation(error: &ValidationError<'_>, value: &dyn Display) -> Violation {
     violation
 }
 
-fn value_at<'d>(document: &'d Value, error: &ValidationError<'_>) -> &'d Value {
-    document.pointer(error.instance_path().as_str()).unwrap_or(&Value::Null)
+fn value_at(document: ValueRef<'_>, error: &ValidationError<'_>) -> Value {
+    document.pointer(error.instance_path().as_str()).map_or(Value::Null, ValueRef::to_value)
 }
 
 /// A text that is cut without being written whole first.

@@ -3,10 +3,10 @@ use std::{fmt, sync::Arc};
 use bytes::Bytes;
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
-use tower_callback_contract::{Callback, Violations, as_written};
+use tower_callback_contract::{Callback, Document, ValueRef, Violations, as_written};
 
 use crate::{
-    bounded::Bounded,
+    bounded::{Bounded, Seen},
     report::{Values, text, violations},
 };
 
@@ -18,12 +18,7 @@ use crate::{
 /// it checks nothing.
 #[derive(Clone)]
 pub struct Schema {
-    compiled: Arc<Compiled>,
-}
-
-struct Compiled {
-    decides: Validator,
-    explains: Validator<Bounded>,
+    compiled: Arc<Validator<Bounded>>,
 }
 
 /// A schema is no JSON Schema, and where.
@@ -54,15 +49,9 @@ impl Schema {
     /// Refuses what is no schema of its draft, a pattern that is none or is not linear, and a
     /// reference to what is not there.
     pub fn new(schema: &Value) -> Result<Self, SchemaError> {
-        let wrong = |error: ValidationError<'_>| SchemaError::new(schema, &error);
-        let patterns = || PatternOptions::regex();
-        let decides = jsonschema::options().with_pattern_options(patterns()).offline();
-        let explains =
-            jsonschema::options_for::<Bounded>().with_pattern_options(patterns()).offline();
-        let compiled = Compiled {
-            decides: decides.build(schema).map_err(wrong)?,
-            explains: explains.build(schema).map_err(wrong)?,
-        };
+        let options = jsonschema::options_for::<Bounded>();
+        let options = options.with_pattern_options(PatternOptions::regex()).offline();
+        let compiled = options.build(schema).map_err(|error| SchemaError::new(schema, &error))?;
         Ok(Self { compiled: Arc::new(compiled) })
     }
 
@@ -76,7 +65,7 @@ impl Schema {
         let schema = document.json().map_err(|refusal| {
             wrong(refusal.reason().to_string().replacen("the body", "its text", 1))
         })?;
-        Self::new(schema)
+        Self::new(&schema.to_value())
     }
 
     /// Compiles the schema that a type derives, as what is read into it must be.
@@ -103,25 +92,32 @@ impl Schema {
         Self::new(schemars::schema_for!(T).as_value())
     }
 
-    /// Holds a document against the schema.
+    /// Holds a value against the schema.
     ///
     /// # Errors
     /// Where it does not match; without the values that do not. At most 32 violations are listed
     /// and 256 counted, and pointers and messages are cut at 256 bytes.
-    pub fn check(&self, document: &Value) -> Result<(), Violations> {
-        self.check_and_tell(document, Values::Hidden)
+    pub fn check(&self, value: &Value) -> Result<(), Violations> {
+        self.check_ref(Document::from(value).root())
+    }
+
+    /// Holds a value of a document against the schema, such as [`Callback::json`].
+    ///
+    /// # Errors
+    /// Those of [`check`](Self::check).
+    pub fn check_ref(&self, value: ValueRef<'_>) -> Result<(), Violations> {
+        self.check_and_tell(value, Values::Hidden)
     }
 
     pub(crate) fn check_and_tell(
         &self,
-        document: &Value,
+        document: ValueRef<'_>,
         values: Values,
     ) -> Result<(), Violations> {
-        let Compiled { decides, explains } = &*self.compiled;
-        if decides.is_valid(document) {
+        if self.compiled.is_valid(Seen::all(document)) {
             return Ok(());
         }
-        Err(violations(explains, document, values))
+        Err(violations(&self.compiled, document, values))
     }
 }
 

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tower::ServiceExt;
 use tower_callback_contract::{
     Action, Callback, Contract, Limits, Reason, Refusal, ResponseFuture, is_callback, receive,
-    receive_document, refuse,
+    refuse,
 };
 use tower_service::Service;
 
@@ -87,8 +87,7 @@ where
 {
     let Validated { inner, validation } = service;
     let contract = &*validation.contract;
-    let (mut head, callback) = match receive_document(contract, Limits::of(contract), request).await
-    {
+    let (mut head, callback) = match receive(contract, Limits::of(contract), request).await {
         Ok(received) => received,
         Err(refusal) => return Ok(refuse(contract, refusal)),
     };

@@ -4,8 +4,9 @@ use std::sync::{
 };
 
 use http::StatusCode;
-use serde_json::Value;
-use tower_callback_contract::{Callback, Contract, Reason, Refusal, Violation, Violations};
+use tower_callback_contract::{
+    Callback, Contract, Reason, Refusal, ValueRef, Violation, Violations,
+};
 
 use crate::{Schema, report::Values};
 
@@ -75,7 +76,7 @@ impl<C: Contract> Validation<C> {
     pub(crate) fn check(
         &self,
         callback: &Callback,
-        document: Result<&Value, Refusal>,
+        document: Result<ValueRef<'_>, Refusal>,
     ) -> Result<(), Verdict> {
         let Settings { side, values, .. } = self.settings;
         let refusal = match document {

@@ -149,10 +149,6 @@ impl<R: Covers + 'static> Contract for WulaiContract<R> {
         Some(ok("application/json", unchanged.to_bytes()))
     }
 
-    fn fields(&self) -> &'static [&'static str] {
-        Kind::FIELDS
-    }
-
     fn spelling(&self) -> Spelling {
         spelling
     }

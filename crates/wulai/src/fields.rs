@@ -126,7 +126,7 @@ pub(crate) fn read<T>(callback: &Callback) -> Result<T, Refusal>
 where
     T: TryFrom<Fields, Error = Misfit>,
 {
-    Ok(object(callback.json()?.clone())?)
+    Ok(object(callback.json()?.to_value())?)
 }
 
 /// The field of this canonical name, in whichever spelling it stands.
@@ -294,7 +294,8 @@ pub(crate) fn time(value: Value) -> Result<Timestamp, Misfit> {
         Value::Number(number) => {
             integer(number).and_then(|number| number.try_into().ok()).map(Timestamp::from_magnitude)
         }
-        text => Timestamp::from_json(text),
+        Value::String(text) => Timestamp::from_digits(text),
+        _ => None,
     };
     time.ok_or_else(|| Misfit::new("must be a time in milliseconds"))
 }

@@ -1,5 +1,4 @@
-use serde_json::Value;
-use tower_callback_contract::{Callback, Envelope, Id, Refusal, Timestamp};
+use tower_callback_contract::{Callback, Envelope, Id, Refusal, Timestamp, ValueRef};
 
 /// Which of the three a callback is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,10 +29,6 @@ impl Kind {
         }
     }
 
-    /// What tells kinds apart, and one callback of a kind from another.
-    pub(crate) const FIELDS: &[&str] =
-        &["user_id", "msg_id", "msg_ts", "suggested_response", "error_msg", "source_msg_id"];
-
     pub(crate) fn identify(self, callback: &Callback) -> Result<Envelope, Refusal> {
         match self {
             Self::Error => identify_error(callback),
@@ -54,8 +49,8 @@ fn identify_message(kind: Kind, callback: &Callback) -> Result<Envelope, Refusal
 fn identify_error(callback: &Callback) -> Result<Envelope, Refusal> {
     let mut parts = Vec::new();
     for name in ["user_id", "error_msg", "source_msg_id"] {
-        let field = callback.field(name)?.unwrap_or(&Value::Null);
-        parts.push(part_of_id(field));
+        let field = callback.field(name)?;
+        parts.push(field.map_or(Some(String::new()), part_of_id));
     }
     // One part that is no text makes no id at all: two events must not become one.
     let parts: Option<Vec<_>> = parts.iter().map(Option::as_deref).collect();
@@ -71,12 +66,11 @@ fn conversation(callback: &Callback) -> Result<Option<String>, Refusal> {
     Ok(user.and_then(part_of_id).filter(|user| !user.is_empty()))
 }
 
-fn part_of_id(value: &Value) -> Option<String> {
-    match value {
-        Value::Null => Some(String::new()),
-        Value::String(text) => Some(text.clone()),
-        // A float may stand for several numbers, each of which names its own event.
-        Value::Number(number) if !number.is_f64() => Some(number.to_string()),
-        _ => None,
+fn part_of_id(value: ValueRef<'_>) -> Option<String> {
+    if value.is_null() {
+        return Some(String::new());
     }
+    let text = value.as_str().map(str::to_owned);
+    // A float may stand for several numbers, each of which names its own event.
+    text.or_else(|| value.as_number().filter(|number| !number.is_f64()).map(ToString::to_string))
 }

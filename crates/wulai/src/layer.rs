@@ -100,10 +100,7 @@ impl<C: Contract + Clone> WulaiLayer<C> {
             .map(|schema| SchemaLayer::request(contract.clone(), schema));
         let response = schema::of_responses(contract.name())
             .map(|schema| SchemaLayer::response(contract.clone(), schema));
-        let mut receive = ReceiveLayer::new(contract.clone());
-        if request.is_some() {
-            receive = receive.document();
-        }
+        let receive = ReceiveLayer::new(contract.clone());
         let dedup = DedupLayer::for_contract(contract.clone());
         Self { receive, request, dedup, order: OrderLayer::for_contract(contract), response }
     }

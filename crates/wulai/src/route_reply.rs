@@ -53,7 +53,7 @@ impl RouteReply {
     /// Refuses what [`Callback::json`] refuses, and a request without a list of suggested
     /// responses, or without a word on dispatch.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
-        let request = Fields::try_from(callback.json()?.clone())?;
+        let request = Fields::try_from(callback.json()?.to_value())?;
         Ok(Self::of(request)?)
     }
 

@@ -298,7 +298,7 @@ fn a_route_reply_keeps_the_spelling_of_its_request() {
         ("route_camel", "isDispatch", "suggestedResponse"),
     ] {
         let callback = payload(name);
-        let mut expected = callback.json().unwrap().clone();
+        let mut expected = callback.json().unwrap().to_value();
         expected[suggested][0]["is_send"] = false.into();
         let mut reply = RouteReply::to(&callback).unwrap();
         reply.suggestions_mut()[0].suppress();

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
-use tower_callback_contract::{Callback, Reason, Refusal};
+use tower_callback_contract::{Callback, Reason, Refusal, ValueRef};
 
 use crate::spelling::spelling;
 
@@ -22,14 +22,13 @@ pub(super) fn section<T: DeserializeOwned + Default>(
 
 /// The value with its fields in their documented spelling. The callback's reader has made sure
 /// that two spellings of one field agree, and that the value is not nested deep.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let fields = fields.iter();
-            fields.map(|(key, value)| (spelling(key).to_owned(), canonical(value))).collect()
-        }
-        Value::Array(items) => items.iter().map(canonical).collect(),
-        scalar => scalar.clone(),
+fn canonical(value: ValueRef<'_>) -> Value {
+    if let Some(fields) = value.as_object() {
+        fields.map(|(key, value)| (spelling(key).to_owned(), canonical(value))).collect()
+    } else if let Some(items) = value.as_array() {
+        items.map(canonical).collect()
+    } else {
+        value.to_value()
     }
 }
 
