@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// here are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
+    /// Which kind of callback it was, such as `wulai.delivery`: ids are unique among those only.
+    #[serde(default)]
+    pub callback: Option<String>,
     /// The id of the callback.
     #[serde(default)]
     pub id: Option<String>,
@@ -157,6 +160,7 @@ mod tests {
             has_a_place: true,
         });
         let run = |id: &str, sent_at, start, outcome, late| Effect {
+            callback: None,
             id: Some(id.to_owned()),
             conversation: Some("anna".to_owned()),
             sent_at: Some(sent_at),
@@ -195,6 +199,7 @@ mod tests {
     #[test]
     fn what_has_no_place_is_never_out_of_order() {
         let run = |id: &str, sent_at| Effect {
+            callback: None,
             id: Some(id.to_owned()),
             conversation: Some("anna".to_owned()),
             sent_at: Some(sent_at),

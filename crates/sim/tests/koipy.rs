@@ -66,6 +66,9 @@ async fn what_there_is_nothing_of_is_not_held_against_a_server() {
         let expected = Verdict::NotApplicable(format!("there is nothing at {path}"));
         assert_eq!(check(case, nothing()).await, expected);
     }
+    let expected =
+        Verdict::NotApplicable("what the handlers did is not known: see --effects".into());
+    assert_eq!(check("failing-handler", says(|_| GO_ON)).await, expected);
     assert_fails("garbage", nothing(), "there is nothing at any of the three hooks").await;
 }
 
@@ -86,6 +89,8 @@ async fn a_server_that_fails_on_what_the_bot_sends_refuses_tests() {
         .await;
     assert_fails("absent", fails(|it| it["message"].is_null()), "koipy on-message is ans").await;
     assert_fails("garbage", fails(|it| !it.is_object()), "\"\" is answered with 500").await;
+    let panics: fn(&Value) -> bool = |it| it["message"]["text"] == "#sim panic once";
+    assert_fails("failing-handler", fails(panics), "`#sim panic once` is answered with 500").await;
     let is_large: fn(&Value) -> bool = |it| it.to_string().len() > 100_000;
     assert_fails("large-task", fails(is_large), "koipy on-pre-send: 204").await;
     assert_fails("too-large", fails(is_large), "8 MiB is answered with 500").await;
