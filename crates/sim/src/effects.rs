@@ -144,7 +144,24 @@ impl Effects {
     /// Whether nothing was lost, nothing was handled twice, and what was out of order was known.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.lost.is_empty() && self.twice.is_empty() && self.out_of_order.is_empty()
+        self.flaws().is_empty()
+    }
+
+    /// Why they are not, a line for each reason.
+    pub(crate) fn flaws(&self) -> Vec<String> {
+        let flaw =
+            |ids: &[String], what| (!ids.is_empty()).then(|| format!("{} {what}", ids.len()));
+        let lost = if self.handled + self.failed == 0 {
+            "lost: accepted, but the app tells of no run at all"
+        } else {
+            "lost: accepted, and not handled"
+        };
+        let flaws = [
+            flaw(&self.lost, lost),
+            flaw(&self.twice, "handled twice"),
+            flaw(&self.out_of_order, "out of order, and not known to be late"),
+        ];
+        flaws.into_iter().flatten().collect()
     }
 }
 

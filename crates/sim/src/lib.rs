@@ -60,6 +60,7 @@
 //! sends no copies, unless [told to](Storm::duplicates). Its hooks have no order.
 
 mod body;
+mod cause;
 pub mod check;
 pub mod demo;
 mod effects;

@@ -71,7 +71,8 @@ async fn a_kind_of_callback_that_is_not_taken_is_not_held_against_a_receiver() {
     let app = App::default();
     let nothing = app.receiver(|_, _| StatusCode::NOT_FOUND);
     for (case, path) in [("route", "/webhook/route"), ("error", "/callback/error")] {
-        let expected = Verdict::NotApplicable(format!("there is nothing at {path}"));
+        let why = format!("there is nothing for wulai {case}, which usually goes to {path}");
+        let expected = Verdict::NotApplicable(why);
         assert_eq!(app.check(&nothing, case).await, expected);
     }
     assert_eq!(app.check(&nothing, "copy-later").await, fail("not accepted: 404 Not Found"));

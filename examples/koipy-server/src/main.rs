@@ -178,7 +178,10 @@ impl Args {
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         care.demo = care.demo.record(file.clone());
         if self.sim {
-            warn!("DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open");
+            // Not an event: nobody is to filter it out.
+            eprintln!(
+                "DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open"
+            );
             care.demo = care.demo.obey("/message/text");
             care.shown = Some(file);
         }

@@ -151,7 +151,10 @@ impl Args {
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         trials.demo = DemoLayer::new().record(file.clone());
         if self.sim {
-            warn!("DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open");
+            // Not an event: nobody is to filter it out.
+            eprintln!(
+                "DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open"
+            );
             trials.demo = trials.demo.obey("/msg_body/text/content");
             trials.shown = Some(file);
         }
