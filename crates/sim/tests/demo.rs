@@ -164,12 +164,15 @@ impl TempFile {
     /// What stands in it, once something does.
     async fn some_effects(&self) -> Vec<Effect> {
         let file = self.open();
-        loop {
-            match file.effects().await.unwrap() {
-                none if none.is_empty() => tokio::task::yield_now().await,
-                some => return some,
+        let some = async {
+            loop {
+                match file.effects().await.unwrap() {
+                    none if none.is_empty() => tokio::task::yield_now().await,
+                    some => return some,
+                }
             }
-        }
+        };
+        timeout(Duration::from_secs(10), some).await.expect("a line")
     }
 }
 
