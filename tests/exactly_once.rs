@@ -117,6 +117,7 @@ fn handler(handled: &Handled) -> Handler {
             let position = request.extensions().get();
             let envelope = callback.envelope();
             let effect = Effect {
+                callback: None,
                 id: envelope.id.as_ref().map(|id| id.as_str().to_owned()),
                 conversation: envelope.conversation.clone(),
                 sent_at: envelope.sent_at.map(Timestamp::as_millis),

@@ -38,7 +38,7 @@ class Trials:
         """Around one run of a handler. Gives the seconds it is to take, or fails if asked to."""
         effect = dict(effect, start=now(), outcome="failed")
         try:
-            if text == "#sim fail once" and self.is_first_failure(effect["id"]):
+            if text in ("#sim fail once", "#sim panic once") and self.is_first_failure(effect["id"]):
                 raise RuntimeError("a message asked for it")
             yield seconds(text)
             effect["outcome"] = "ok"

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// here are ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
+    /// Which kind of callback it was, such as `wulai.delivery`: ids are unique among those only.
+    #[serde(default)]
+    pub callback: Option<String>,
     /// The id of the callback.
     #[serde(default)]
     pub id: Option<String>,
@@ -141,7 +144,24 @@ impl Effects {
     /// Whether nothing was lost, nothing was handled twice, and what was out of order was known.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.lost.is_empty() && self.twice.is_empty() && self.out_of_order.is_empty()
+        self.flaws().is_empty()
+    }
+
+    /// Why they are not, a line for each reason.
+    pub(crate) fn flaws(&self) -> Vec<String> {
+        let flaw =
+            |ids: &[String], what| (!ids.is_empty()).then(|| format!("{} {what}", ids.len()));
+        let lost = if self.handled + self.failed == 0 {
+            "lost: accepted, but the app tells of no run at all"
+        } else {
+            "lost: accepted, and not handled"
+        };
+        let flaws = [
+            flaw(&self.lost, lost),
+            flaw(&self.twice, "handled twice"),
+            flaw(&self.out_of_order, "out of order, and not known to be late"),
+        ];
+        flaws.into_iter().flatten().collect()
     }
 }
 
@@ -157,6 +177,7 @@ mod tests {
             has_a_place: true,
         });
         let run = |id: &str, sent_at, start, outcome, late| Effect {
+            callback: None,
             id: Some(id.to_owned()),
             conversation: Some("anna".to_owned()),
             sent_at: Some(sent_at),
@@ -195,6 +216,7 @@ mod tests {
     #[test]
     fn what_has_no_place_is_never_out_of_order() {
         let run = |id: &str, sent_at| Effect {
+            callback: None,
             id: Some(id.to_owned()),
             conversation: Some("anna".to_owned()),
             sent_at: Some(sent_at),

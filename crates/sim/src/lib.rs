@@ -29,26 +29,27 @@
 //! # What an app tells of its handlers
 //!
 //! A file with a line of JSON for every handler run, written before the reply: see [`Effect`]. Any
-//! app in any language can write it.
+//! app in any language can write it; one in Rust has [`demo`] for it.
 //!
 //! ```json
-//! {"id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok", "late": false}
+//! {"callback": "wulai.delivery", "id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok", "late": false}
 //! ```
 //!
 //! An error callback of Wulai has no id of its own. A suite finds it by its conversation, a storm by
 //! the id that our layers compose: user, message and source, each after its length in bytes and a
 //! colon, such as `4:anna5:450152:17`. Hooks of koipy are known by their chat and message, such as
-//! `-100123/4711`; its suite looks at replies only.
+//! `-100123/4711`; of its suite, only `failing-handler` looks further than replies.
 //!
 //! # What a handler is asked for
 //!
 //! Some cases of a [suite](check::Suite) need a handler that is slow or fails. An app that is made
-//! to be tried out looks at the text of a message before its handler runs:
+//! to be tried out looks at the text of a message before its handler runs, as [`demo`] does:
 //!
 //! | text | what then |
 //! |---|---|
 //! | `#sim slow 1s`, `#sim slow 20ms` | the handler takes that long |
 //! | `#sim fail once` | the first run for this id fails, and the next one does not |
+//! | `#sim panic once` | the same by a panic, or an exception that nobody catches |
 //!
 //! Cases that need an app to obey are not applicable to one that does not.
 //!
@@ -59,7 +60,9 @@
 //! sends no copies, unless [told to](Storm::duplicates). Its hooks have no order.
 
 mod body;
+mod cause;
 pub mod check;
+pub mod demo;
 mod effects;
 mod plan;
 pub mod platform;

@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) users: u32,
     /// Messages in a second.
     pub(crate) rate: f64,
+    /// How many messages a user gets in a row.
+    pub(crate) burst: u32,
     /// The share of messages of which a copy is sent, whatever becomes of them.
     pub(crate) duplicates: f64,
     pub(crate) disorder: Disorder,
@@ -51,8 +53,7 @@ pub(crate) struct Send {
     pub(crate) is_slow: bool,
 }
 
-/// How many messages a user gets in a row.
-const BURST: u32 = 5;
+/// At least, between two messages of a burst.
 const IN_A_BURST: Duration = Duration::from_millis(20);
 /// On average, beyond that.
 const GAP: f64 = 0.3;
@@ -79,7 +80,7 @@ impl Settings {
     }
 
     fn talk(&self, rng: &mut StdRng) -> Vec<Said> {
-        let pause = Exp::new(self.rate / f64::from(BURST)).expect("the rate is above zero");
+        let pause = Exp::new(self.rate / f64::from(self.burst)).expect("the rate is above zero");
         let gap = Exp::new(1.0 / GAP).expect("a number");
         let mut start = Duration::ZERO;
         let mut said = Vec::new();
@@ -87,12 +88,12 @@ impl Settings {
             start += Duration::from_secs_f64(pause.sample(rng));
             let user = rng.random_range(0..self.users);
             let mut at = start;
-            for _ in 0..BURST {
+            let rest = self.messages - said.len() as u64;
+            for _ in 0..rest.min(self.burst.into()) {
                 said.push(Said { user, at });
                 at += IN_A_BURST + Duration::from_secs_f64(gap.sample(rng));
             }
         }
-        said.truncate(usize::try_from(self.messages).unwrap_or(usize::MAX));
         said.sort_by_key(|said| said.at);
         said
     }
@@ -116,6 +117,8 @@ impl Settings {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
     fn settings() -> Settings {
@@ -123,6 +126,7 @@ mod tests {
             messages: 1_000,
             users: 10,
             rate: 100.0,
+            burst: 5,
             duplicates: 0.3,
             disorder: Disorder::HeavyTail,
             slow: 0.1,
@@ -134,6 +138,21 @@ mod tests {
     fn one_seed_is_one_storm() {
         assert_eq!(settings().plan(), settings().plan());
         assert_ne!(settings().plan(), Settings { seed: 8, ..settings() }.plan());
+    }
+
+    #[test]
+    fn a_burst_is_a_row_of_messages_to_one_user() {
+        // A minute between two bursts.
+        let of = |burst| {
+            let rate = f64::from(burst) / 60.0;
+            Settings { messages: 23, burst, rate, users: 1_000_000, ..settings() }.plan().0
+        };
+        for (burst, users) in [(1, 23), (5, 5), (23, 1), (u32::MAX, 1)] {
+            let said = of(burst);
+            assert_eq!(said.len(), 23);
+            let users_of: HashSet<u32> = said.iter().map(|said| said.user).collect();
+            assert_eq!(users_of.len(), users, "in bursts of {burst}");
+        }
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub struct Report {
     pub hang_ups: u64,
     /// Attempts without a reply: no connection, or one that broke.
     pub errors: u64,
+    /// What was wrong with the first of them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub first_error: Option<String>,
     /// Replies by status.
     pub statuses: BTreeMap<u16, u64>,
     /// Replies that do not do what they seem to.
@@ -63,7 +66,8 @@ pub(crate) struct Tally {
     pub(crate) fates: Vec<Fate>,
     pub(crate) attempts: u64,
     pub(crate) hang_ups: u64,
-    pub(crate) errors: u64,
+    errors: u64,
+    first_error: Option<String>,
     pub(crate) statuses: BTreeMap<u16, u64>,
     pub(crate) breaches: BTreeMap<&'static str, u64>,
     latency: Histogram<u64>,
@@ -91,6 +95,7 @@ impl Tally {
             attempts: 0,
             hang_ups: 0,
             errors: 0,
+            first_error: None,
             statuses: BTreeMap::new(),
             breaches: BTreeMap::new(),
             latency: Histogram::new_with_bounds(1, HOUR, 3).expect("bounds and a precision"),
@@ -101,6 +106,11 @@ impl Tally {
         *self.statuses.entry(status).or_default() += 1;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.latency.saturating_record(micros);
+    }
+
+    pub(crate) fn broke(&mut self, why: impl FnOnce() -> String) {
+        self.errors += 1;
+        self.first_error.get_or_insert_with(why);
     }
 
     pub(crate) fn end(&mut self, message: usize, fate: Fate) {
@@ -135,6 +145,7 @@ impl Tally {
             given_up: count(Fate::GivenUp),
             hang_ups: self.hang_ups,
             errors: self.errors,
+            first_error: self.first_error,
             statuses: self.statuses,
             breaches: self.breaches,
             latency,
@@ -159,10 +170,27 @@ impl Report {
     /// is known, nothing was lost, handled twice, or out of order unnoticed.
     #[must_use]
     pub fn is_clean(&self) -> bool {
-        self.given_up == 0
-            && self.breaches.is_empty()
-            && self.accepted + self.refused == self.sent
-            && self.effects.as_ref().is_none_or(Effects::is_clean)
+        self.flaws().is_empty()
+    }
+
+    /// Why it is not clean, a line for each reason.
+    #[must_use]
+    pub fn flaws(&self) -> Vec<String> {
+        let mut flaws = Vec::new();
+        if self.statuses.is_empty() && self.sent > 0 {
+            flaws.push(match &self.first_error {
+                Some(error) => format!("nothing got through: {error}"),
+                None => "nothing was answered in time".to_owned(),
+            });
+        }
+        let given_up = self.sent - self.accepted - self.refused;
+        if given_up > 0 {
+            flaws.push(format!("{given_up} given up: neither accepted nor refused"));
+        }
+        let broken = |(breach, count)| format!("{count} replies broke the contract: {breach}");
+        flaws.extend(self.breaches.iter().map(broken));
+        flaws.extend(self.effects.iter().flat_map(Effects::flaws));
+        flaws
     }
 }
 
@@ -177,6 +205,7 @@ impl fmt::Display for Report {
             ("hang-ups", self.hang_ups.to_string()),
             ("without a reply", self.errors.to_string()),
         ];
+        rows.extend(self.first_error.iter().map(|error| ("… the first", error.clone())));
         let mut statuses = String::new();
         for (status, count) in &self.statuses {
             write!(statuses, "{status}: {count}  ")?;
@@ -204,6 +233,50 @@ impl fmt::Display for Report {
         for (name, value) in rows {
             writeln!(f, "{name:<24} {value}")?;
         }
-        f.write_str(if self.is_clean() { "clean" } else { "not clean" })
+        let flaws = self.flaws();
+        f.write_str(if flaws.is_empty() { "clean" } else { "not clean:" })?;
+        flaws.iter().try_for_each(|flaw| write!(f, "\n  {flaw}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_clean_says_why() {
+        let mut tally = Tally::new(0);
+        tally.fates =
+            vec![Fate::Accepted, Fate::Accepted, Fate::Refused, Fate::GivenUp, Fate::UnderWay];
+        tally.replied(200, Duration::ZERO);
+        let settings = Settings {
+            messages: 5,
+            users: 1,
+            rate: 1.0,
+            burst: 1,
+            duplicates: 0.0,
+            disorder: crate::Disorder::None,
+            slow: 0.0,
+            seed: 1,
+        };
+        let mut report = tally.report("wulai delivery", settings, [].into_iter());
+        report.breaches.insert("odd", 7);
+        let ids = |count: usize| vec!["1".to_owned(); count];
+        let effects = Effects {
+            handled: 2,
+            lost: ids(1),
+            twice: ids(2),
+            out_of_order: ids(3),
+            late: ids(4),
+            ..Effects::default()
+        };
+        report.effects = Some(effects);
+        let why = "not clean:
+  2 given up: neither accepted nor refused
+  7 replies broke the contract: odd
+  1 lost: accepted, and not handled
+  2 handled twice
+  3 out of order, and not known to be late";
+        assert!(report.to_string().ends_with(why), "{report}");
     }
 }

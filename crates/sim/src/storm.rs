@@ -18,7 +18,7 @@ use tower::{Service, ServiceExt};
 use tower_callback_contract::Action;
 
 use crate::{
-    Body, Disorder, Event, Platform, Report,
+    Body, Disorder, Event, Platform, Report, cause,
     plan::{Send as Sending, Settings},
     report::{Fate, Tally},
 };
@@ -63,14 +63,15 @@ const PAUSE: Duration = Duration::from_millis(300);
 // ===== impl Storm =====
 
 impl Storm {
-    /// A storm of 1 000 messages to 100 users, 200 a second, in disorder; 30 % of them twice, if the
-    /// platform repeats anything.
+    /// A storm of 1 000 messages to 100 users, 200 a second in bursts of five, in disorder; 30 % of
+    /// them twice, if the platform repeats anything.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
         let settings = Settings {
             messages: 1_000,
             users: 100,
             rate: 200.0,
+            burst: 5,
             duplicates: if platform.is_repeating() { 0.3 } else { 0.0 },
             disorder: Disorder::Jitter,
             slow: 0.0,
@@ -108,6 +109,17 @@ impl Storm {
     pub fn rate(mut self, rate: f64) -> Self {
         assert!(rate.is_finite() && rate > 0.0, "{rate} is no rate");
         self.settings.rate = rate;
+        self
+    }
+
+    /// How many messages a user gets in a row, some 300 ms apart. Default: 5.
+    ///
+    /// # Panics
+    /// If it is none.
+    #[must_use]
+    pub fn burst(mut self, messages: u32) -> Self {
+        assert!(messages > 0, "nothing in a burst");
+        self.settings.burst = messages;
         self
     }
 
@@ -181,7 +193,10 @@ impl Storm {
     /// If the function given to [`on_end`](Self::on_end) does.
     pub async fn run<S, B>(self, service: S) -> Report
     where
-        S: Service<Request<Body>, Response = Response<B>, Future: Send> + Clone + Send + 'static,
+        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + 'static,
         B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         // First of all: planning takes time, of which a paused clock knows nothing.
@@ -230,7 +245,7 @@ fn event(epoch: u64, said: &[crate::plan::Said], storm: &Storm, message: usize) 
 /// Sends a message, and again for as long as it is not accepted.
 async fn deliver<S, B>(run: Arc<Run>, service: S, send: Sending)
 where
-    S: Service<Request<Body>, Response = Response<B>, Future: Send> + Clone,
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send> + Clone,
     B: http_body::Body<Error: Into<BoxError>>,
 {
     let event = event(run.epoch, &run.said, &run.storm, send.message);
@@ -258,7 +273,7 @@ where
 
 async fn attempt<S, B>(run: &Run, service: S, event: &Event, is_slow: bool) -> Next
 where
-    S: Service<Request<Body>, Response = Response<B>, Future: Send>,
+    S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>,
     B: http_body::Body<Error: Into<BoxError>>,
 {
     let _slot = run.slots.acquire().await.expect("nobody closes it");
@@ -268,20 +283,24 @@ where
     let request = platform.request(event, body);
     let start = Instant::now();
     let reply = async {
-        let (head, body) = service.oneshot(request).await.ok()?.into_parts();
-        let body = Limited::new(body, REPLY).collect().await.ok()?.to_bytes();
-        Some(Response::from_parts(head, body))
+        let (head, body) = service.oneshot(request).await.map_err(Into::into)?.into_parts();
+        let body = Limited::new(body, REPLY).collect().await?.to_bytes();
+        Ok::<_, BoxError>(Response::from_parts(head, body))
     };
     // A handler that panics breaks its connection, as it would for real.
     let reply = AssertUnwindSafe(timeout(run.storm.timeout, reply)).catch_unwind().await;
     let reply: Response<Bytes> = match reply {
-        Ok(Ok(Some(reply))) => reply,
+        Ok(Ok(Ok(reply))) => reply,
         Ok(Err(_)) => {
             run.tally().hang_ups += 1;
             return Next::Repeat { after: Duration::ZERO };
         }
-        Ok(Ok(None)) | Err(_) => {
-            run.tally().errors += 1;
+        Ok(Ok(Err(error))) => {
+            run.tally().broke(|| cause::in_words(&*error));
+            return Next::Repeat { after: Duration::ZERO };
+        }
+        Err(_) => {
+            run.tally().broke(|| "the receiver panicked".to_owned());
             return Next::Repeat { after: Duration::ZERO };
         }
     };

@@ -71,10 +71,26 @@ async fn a_kind_of_callback_that_is_not_taken_is_not_held_against_a_receiver() {
     let app = App::default();
     let nothing = app.receiver(|_, _| StatusCode::NOT_FOUND);
     for (case, path) in [("route", "/webhook/route"), ("error", "/callback/error")] {
-        let expected = Verdict::NotApplicable(format!("there is nothing at {path}"));
+        let why = format!("there is nothing for wulai {case}, which usually goes to {path}");
+        let expected = Verdict::NotApplicable(why);
         assert_eq!(app.check(&nothing, case).await, expected);
     }
     assert_eq!(app.check(&nothing, "copy-later").await, fail("not accepted: 404 Not Found"));
+}
+
+#[tokio::test]
+async fn who_knows_that_messages_are_late_is_told_how_they_would_not_be() {
+    let app = App::default();
+    let in_disorder = "handled in another order than sent";
+    let receiver = app.receiver(App::run);
+    assert_eq!(app.check(&receiver, "disorder").await, fail(in_disorder));
+    let receiver = app.receiver(|app, message| {
+        let status = app.run(message);
+        app.runs.lock().unwrap().last_mut().unwrap().late = true;
+        status
+    });
+    let Verdict::Fail(why) = app.check(&receiver, "disorder").await else { panic!("no order") };
+    assert!(why.starts_with(in_disorder) && why.contains("`Hold::fixed`"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -119,9 +135,16 @@ impl App {
         let is_asked = message["msg_body"]["text"]["content"] == "#sim fail once";
         let fails = is_asked && self.learn(format!("failed {}", id(message)));
         let outcome = if fails { Outcome::Failed } else { Outcome::Ok };
-        let (id, conversation) = (Some(id(message)), None);
-        let effect =
-            Effect { id, conversation, sent_at: None, start: 0, end: 0, outcome, late: false };
+        let effect = Effect {
+            callback: None,
+            id: Some(id(message)),
+            conversation: None,
+            sent_at: None,
+            start: 0,
+            end: 0,
+            outcome,
+            late: false,
+        };
         self.runs.lock().unwrap().push(effect);
         if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
     }

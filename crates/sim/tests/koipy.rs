@@ -62,10 +62,17 @@ async fn what_there_is_nothing_of_is_not_held_against_a_server() {
         assert!(matches!(verdict, Verdict::NotApplicable(_)), "{case}: {verdict:?}");
     }
     let nothing = || says(|_| (404, None, b"Not Found"));
-    for (case, path) in [("failed-test", "/onResult"), ("every-sender", "/onMessage")] {
-        let expected = Verdict::NotApplicable(format!("there is nothing at {path}"));
-        assert_eq!(check(case, nothing()).await, expected);
+    for (case, hook) in [("failed-test", "on-result"), ("every-sender", "on-message")] {
+        let verdict = check(case, nothing()).await;
+        let expected = format!("there is nothing for koipy {hook}, which usually goes to /on");
+        assert!(
+            matches!(&verdict, Verdict::NotApplicable(why) if why.starts_with(&expected)),
+            "{verdict:?}"
+        );
     }
+    let expected =
+        Verdict::NotApplicable("what the handlers did is not known: see --effects".into());
+    assert_eq!(check("failing-handler", says(|_| GO_ON)).await, expected);
     assert_fails("garbage", nothing(), "there is nothing at any of the three hooks").await;
 }
 
@@ -86,6 +93,8 @@ async fn a_server_that_fails_on_what_the_bot_sends_refuses_tests() {
         .await;
     assert_fails("absent", fails(|it| it["message"].is_null()), "koipy on-message is ans").await;
     assert_fails("garbage", fails(|it| !it.is_object()), "\"\" is answered with 500").await;
+    let panics: fn(&Value) -> bool = |it| it["message"]["text"] == "#sim panic once";
+    assert_fails("failing-handler", fails(panics), "`#sim panic once` is answered with 500").await;
     let is_large: fn(&Value) -> bool = |it| it.to_string().len() > 100_000;
     assert_fails("large-task", fails(is_large), "koipy on-pre-send: 204").await;
     assert_fails("too-large", fails(is_large), "8 MiB is answered with 500").await;

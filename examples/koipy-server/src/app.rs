@@ -4,11 +4,13 @@ use std::{io, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
-    extract::State,
+    extract::{Request, State},
     http::StatusCode,
+    middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use tokio::time::timeout;
 use tower_callback::{
     Callback, Id, Refusal,
     koipy::{
@@ -17,6 +19,7 @@ use tower_callback::{
         hook::{self, Hook},
     },
 };
+use tower_callback_sim::demo::{DemoLayer, EffectsFile};
 
 use crate::{
     card,
@@ -28,6 +31,7 @@ use crate::{
 /// What lives as long as the process. The layers are here because what they remember is in them.
 pub(crate) struct Server {
     desk: Arc<Desk>,
+    care: Care,
     on_message: KoipyLayer<hook::OnMessage>,
     on_pre_send: KoipyLayer<hook::OnPreSend>,
     on_result: KoipyLayer<hook::OnResult>,
@@ -38,6 +42,16 @@ struct Desk {
     blacklist: Blacklist,
     backends: Backends,
     ledger: Ledger,
+}
+
+/// What stands around every handler.
+pub(crate) struct Care {
+    pub(crate) on_failure: OnFailure,
+    /// How long a handler may take: its user waits.
+    pub(crate) time_out: Duration,
+    pub(crate) demo: DemoLayer,
+    /// The file that anybody may read at `/effects`.
+    pub(crate) shown: Option<EffectsFile>,
 }
 
 /// What becomes of a test when this server fails.
@@ -58,9 +72,9 @@ impl Server {
         blacklist: Blacklist,
         backends: Backends,
         ledger: Ledger,
-        on_failure: OnFailure,
+        care: Care,
     ) -> Self {
-        let (message, pre_send, result) = match on_failure {
+        let (message, pre_send, result) = match care.on_failure {
             OnFailure::GoOn => (OnMessage::new(), OnPreSend::new(), OnResult::new()),
             OnFailure::Refuse => (
                 OnMessage::new().fail_closed(),
@@ -70,6 +84,7 @@ impl Server {
         };
         Self {
             desk: Arc::new(Desk { blacklist, backends, ledger }),
+            care,
             on_message: KoipyLayer::for_contract(message),
             on_pre_send: KoipyLayer::for_contract(pre_send),
             on_result: KoipyLayer::for_contract(result),
@@ -91,12 +106,30 @@ impl Server {
 }
 
 pub(crate) fn app(server: &Server) -> Router {
-    Router::new()
-        .route("/onMessage", post(on_message).route_layer(server.on_message.clone()))
-        .route("/onPreSend", post(on_pre_send).route_layer(server.on_pre_send.clone()))
-        .route("/onResult", post(on_result).route_layer(server.on_result.clone()))
+    let Care { time_out, demo, shown, .. } = &server.care;
+    // The first is the outermost: a copy never gets as far as the others.
+    let inside = (from_fn_with_state(*time_out, in_time), demo.clone());
+    let on_message = post(on_message).route_layer((server.on_message.clone(), inside.clone()));
+    let on_pre_send = post(on_pre_send).route_layer((server.on_pre_send.clone(), inside.clone()));
+    let on_result = post(on_result).route_layer((server.on_result.clone(), inside));
+    let app = Router::new()
+        .route("/onMessage", on_message)
+        .route("/onPreSend", on_pre_send)
+        .route("/onResult", on_result)
         .route("/stats", get(stats))
-        .with_state(Arc::clone(&server.desk))
+        .with_state(Arc::clone(&server.desk));
+    match shown.clone() {
+        Some(file) => app.route("/effects", get(async move || effects(&file).await)),
+        None => app,
+    }
+}
+
+/// A handler that takes too long has failed, before the bot has waited for nothing.
+async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
+    timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        tracing::error!(?limit, "callback took too long");
+        StatusCode::GATEWAY_TIMEOUT.into_response()
+    })
 }
 
 /// A test command arrived: refuses those on the black list, and takes the points of the others.
@@ -157,6 +190,11 @@ async fn on_result(
 
 async fn stats(State(desk): State<Arc<Desk>>) -> Json<Statistics> {
     Json(desk.ledger.statistics().await)
+}
+
+/// What the handlers did, for `callback-sim`.
+async fn effects(file: &EffectsFile) -> Result<String, StatusCode> {
+    file.lines().await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 // ===== impl Failure =====

@@ -23,11 +23,12 @@ use std::{
 
 use clap::Parser;
 use tokio::{net::TcpListener, signal, sync::oneshot, time::timeout};
+use tower_callback_sim::demo::{DemoLayer, EffectsFile};
 use tracing::{info, level_filters::LevelFilter, warn};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    app::{OnFailure, Server},
+    app::{Care, OnFailure, Server},
     ledger::{Ledger, Tariff},
     rules::{Backends, Blacklist},
 };
@@ -69,9 +70,22 @@ struct Args {
     #[arg(long)]
     fail_closed: bool,
 
+    /// How long a handler may take before it has failed; the bot waits for 5 s. 处理超时
+    #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
+    timeout: Duration,
+
     /// How long running callbacks may take to end after Ctrl-C. 退出前的等待时间
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     grace: Duration,
+
+    /// Appends a line of JSON to this file for every handler run. 处理记录文件
+    #[arg(long, value_name = "FILE")]
+    effects: Option<PathBuf>,
+
+    /// For `callback-sim`: obeys messages such as `#sim slow 2s` and `#sim fail once`, and shows the
+    /// file of --effects at /effects. 供 callback-sim 使用
+    #[arg(long, requires = "effects")]
+    sim: bool,
 }
 
 #[tokio::main]
@@ -152,7 +166,25 @@ impl Args {
             }
             None => Backends::default(),
         };
+        Ok(Server::new(Blacklist::new(&self.block), backends, ledger, self.care()?))
+    }
+
+    fn care(&self) -> Result<Care, String> {
         let on_failure = if self.fail_closed { OnFailure::Refuse } else { OnFailure::GoOn };
-        Ok(Server::new(Blacklist::new(&self.block), backends, ledger, on_failure))
+        let (time_out, demo) = (self.timeout, DemoLayer::new());
+        let mut care = Care { on_failure, time_out, demo, shown: None };
+        let Some(path) = &self.effects else { return Ok(care) };
+        let file = EffectsFile::open(path)
+            .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+        care.demo = care.demo.record(file.clone());
+        if self.sim {
+            // Not an event: nobody is to filter it out.
+            eprintln!(
+                "DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open"
+            );
+            care.demo = care.demo.obey("/message/text");
+            care.shown = Some(file);
+        }
+        Ok(care)
     }
 }

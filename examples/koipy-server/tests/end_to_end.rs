@@ -8,6 +8,7 @@ mod app;
 use std::{
     fs,
     path::PathBuf,
+    process::Stdio,
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -17,6 +18,7 @@ use tokio::{
     net::TcpListener,
 };
 use tower_callback::{Action, Content};
+use tower_callback_sim::{Outcome, parse};
 
 use self::app::{Server, ask, client};
 
@@ -111,6 +113,35 @@ async fn garbage_is_answered_and_ignored_by_the_bot() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_handler_has_failed_before_the_bot_stops_waiting() {
+    let state = State::new();
+    let args = ["--sim", "--timeout", "100ms", "--state", state.path()];
+    let server = Server::start(&args);
+    assert_eq!(server.ask("/onMessage", &says("#sim slow 9s")).await, Action::Accept);
+    assert!(!state.0.exists(), "what was not done was paid for");
+    let closed = Server::start(&[&args[..], &["--fail-closed"]].concat());
+    let refused = refuse("Gateway Timeout");
+    assert_eq!(closed.ask("/onMessage", &says("#sim slow 9s")).await, refused);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demo_mode_is_off_unless_asked_for_and_then_says_so() {
+    let told = says("#sim fail once");
+    let server = Server::start_with_log(&[], Stdio::piped());
+    assert_eq!(server.ask("/onMessage", &told).await, Action::Accept);
+    assert_eq!(server.effects()[0].outcome, Outcome::Ok);
+    assert_eq!(server.get("/effects").await.0, 404);
+    assert!(!server.end().contains("DEMO MODE"));
+
+    let server = Server::start_with_log(&["--sim"], Stdio::piped());
+    assert_eq!(server.ask("/onMessage", &told).await, Action::Accept);
+    let (status, lines) = server.get("/effects").await;
+    assert_eq!((status, parse(&lines).unwrap()), (200, server.effects()));
+    assert_eq!(server.effects()[0].outcome, Outcome::Failed);
+    assert!(server.end().contains("DEMO MODE"));
+}
+
 /// What koipy's users write with aiohttp, as it was recorded, and this server, on the same requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn it_answers_as_the_documented_server_does_but_for_that_ones_mistakes() {
@@ -173,6 +204,12 @@ async fn recorded(reply: &'static [u8]) -> Action {
 
 fn test(message: u32) -> String {
     ON_MESSAGE.replace("4711", &message.to_string())
+}
+
+fn says(text: &str) -> String {
+    let mut message: Value = serde_json::from_str(ON_MESSAGE).unwrap();
+    message["message"]["text"] = text.into();
+    message.to_string()
 }
 
 fn refuse(text: &str) -> Action {

@@ -58,11 +58,11 @@ impl Chat {
 }
 
 pub(crate) fn app(chat: &Chat) -> Router {
-    let trial = from_fn_with_state(Arc::clone(&chat.trials), trial);
-    // The first of a pair is the outer one: a copy never gets as far as a trial.
-    let deliver = post(deliver).route_layer((chat.delivery.clone(), trial.clone()));
-    let route = post(route).route_layer((chat.route.clone(), trial.clone()));
-    let on_error = post(on_error).route_layer((chat.error.clone(), trial));
+    // The first is the outermost: a copy never gets as far as a trial.
+    let tried = (chat.trials.demo.clone(), from_fn_with_state(Arc::clone(&chat.trials), trial));
+    let deliver = post(deliver).route_layer((chat.delivery.clone(), tried.clone()));
+    let route = post(route).route_layer((chat.route.clone(), tried.clone()));
+    let on_error = post(on_error).route_layer((chat.error.clone(), tried));
     Router::new()
         .route("/callback/message", deliver)
         .route("/webhook/route", route)

@@ -9,7 +9,6 @@
 //! Start reading at [`app`]: that is all an app has to do.
 
 mod app;
-mod effects;
 mod hub;
 mod message;
 mod page;
@@ -29,10 +28,11 @@ use std::{
 use clap::Parser;
 use tokio::{net::TcpListener, signal, sync::oneshot, time::timeout};
 use tower_callback::order::Hold;
+use tower_callback_sim::demo::{DemoLayer, EffectsFile};
 use tracing::{info, level_filters::LevelFilter, warn};
 use tracing_subscriber::EnvFilter;
 
-use crate::{app::Chat, effects::Effects, trials::Trials};
+use crate::{app::Chat, trials::Trials};
 
 /// How long browsers and idle connections may take to close after the callbacks have ended.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -144,16 +144,21 @@ async fn stop_signal() -> io::Result<()> {
 
 impl Args {
     fn trials(&self) -> Result<Trials, String> {
-        let open = |path: &PathBuf| {
-            Effects::open(path).map_err(|error| format!("cannot open {}: {error}", path.display()))
-        };
-        Ok(Trials {
-            delay: self.delay,
-            fail_every: self.fail_every,
-            effects: self.effects.as_ref().map(open).transpose()?,
-            obeys: self.sim,
-            ..Trials::default()
-        })
+        let (delay, fail_every) = (self.delay, self.fail_every);
+        let mut trials = Trials { delay, fail_every, ..Trials::default() };
+        let Some(path) = &self.effects else { return Ok(trials) };
+        let file = EffectsFile::open(path)
+            .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
+        trials.demo = DemoLayer::new().record(file.clone());
+        if self.sim {
+            // Not an event: nobody is to filter it out.
+            eprintln!(
+                "DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open"
+            );
+            trials.demo = trials.demo.obey("/msg_body/text/content");
+            trials.shown = Some(file);
+        }
+        Ok(trials)
     }
 }
 

@@ -1,3 +1,5 @@
+use std::slice;
+
 use super::{Verdict, trial::fail};
 use crate::{Effect, Event, Outcome, Platform};
 
@@ -8,8 +10,8 @@ pub(super) struct Expected {
     done: Vec<(Of, usize)>,
     /// That they did these in this order.
     in_order: Vec<Of>,
-    /// That they failed at this before.
-    failed_first: Option<Of>,
+    /// That they failed at these, as a message told them to.
+    failed: Vec<(Of, String)>,
 }
 
 /// Which callback a run was for.
@@ -40,9 +42,15 @@ impl Expected {
         Self { done: vec![(Of::Conversation(event.user.clone()), 1)], ..Self::default() }
     }
 
+    /// A failure for each event, as its text told the handler to.
+    pub(super) fn failures(platform: &Platform, events: &[Event]) -> Self {
+        let failed = events.iter().map(|event| (Of::id(platform, event), event.text.clone()));
+        Self { failed: failed.collect(), ..Self::default() }
+    }
+
     pub(super) fn once_after_a_failure(platform: &Platform, event: &Event) -> Self {
-        let failed_first = Some(Of::id(platform, event));
-        Self { failed_first, ..Self::once(platform, event) }
+        let Self { failed, .. } = Self::failures(platform, slice::from_ref(event));
+        Self { failed, ..Self::once(platform, event) }
     }
 
     pub(super) fn in_order(platform: &Platform, events: &[Event]) -> Self {
@@ -52,7 +60,7 @@ impl Expected {
     }
 
     pub(super) fn hold_against(self, effects: Option<Vec<Effect>>) -> Result<(), Verdict> {
-        if self.done.is_empty() {
+        if self.done.is_empty() && self.failed.is_empty() {
             return Ok(());
         }
         let Some(mut effects) = effects else {
@@ -60,11 +68,11 @@ impl Expected {
             return Err(Verdict::NotApplicable(why.to_owned()));
         };
         effects.sort_by_key(|effect| effect.start);
-        if let Some(of) = &self.failed_first {
+        for (of, told) in &self.failed {
             let failed = |effect: &Effect| effect.outcome == Outcome::Failed && of.is(effect);
             if !effects.iter().any(failed) {
-                let why = "the handler does not fail when asked to (`#sim fail once`)";
-                return Err(Verdict::NotApplicable(why.to_owned()));
+                let why = format!("the handler does not fail when asked to (`{told}`)");
+                return Err(Verdict::NotApplicable(why));
             }
         }
         effects.retain(|effect| effect.outcome == Outcome::Ok);
@@ -75,12 +83,25 @@ impl Expected {
                 runs => return Err(fail(format!("{times} accepted, {runs} handled"))),
             }
         }
-        let order =
-            effects.iter().filter_map(|effect| self.in_order.iter().find(|of| of.is(effect)));
-        if !order.eq(&self.in_order) {
-            return Err(fail("handled in another order than sent"));
+        self.hold_against_order(&effects)
+    }
+
+    fn hold_against_order(&self, handled: &[Effect]) -> Result<(), Verdict> {
+        let ours = |effect: &&Effect| self.in_order.iter().any(|of| of.is(effect));
+        let handled: Vec<_> = handled.iter().filter(ours).collect();
+        let is_in_order =
+            handled.iter().zip(&self.in_order).all(|(effect, expected)| expected.is(effect));
+        if is_in_order {
+            return Ok(());
         }
-        Ok(())
+        let why = "handled in another order than sent";
+        if handled.iter().any(|effect| effect.late) {
+            return Err(fail(format!(
+                "{why}, and known to be late: an adaptive hold learns from the first that come out \
+                 of order; a fixed one (`Hold::fixed`) holds them from the start"
+            )));
+        }
+        Err(fail(why))
     }
 }
 

@@ -1,18 +1,18 @@
-//! What a callback server of koipy should stand. Of its handlers nothing is asked but replies.
+//! What a callback server of koipy should stand. But for one case, its replies say it all.
 
 mod ask;
+mod handlers;
 mod replies;
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
 use http::header;
 use serde_json::{Map, Value, json};
-use tokio::time::Instant;
 
 use self::{
-    ask::{ask, hooks, must_be_alike, must_not_fail, no, taken, users},
+    ask::{ask, hooks, must_be_alike, must_not_fail, taken, users},
+    handlers::{failing_handler, slow_handler, users_at_once},
     replies::{copies, empty_200, in_vain, not_400, picture, refusal, secrets},
 };
 use super::{
@@ -57,6 +57,8 @@ cases! {
         "Tests of 50 users wait for their replies at once, and not for each other.";
     "slow-handler": slow_handler,
         "The user's task stands still until there is a reply: slow work is answered in time.";
+    "failing-handler": failing_handler,
+        "A handler that fails or panics is no 500 to the bot: that would refuse the test.";
     "large-task": large_task,
         "A thousand nodes are half a megabyte: who tests most is not to be refused for it.";
     "garbage": garbage,
@@ -152,38 +154,6 @@ async fn failed_test(trial: &Trial) -> Ran {
         payload["result"] = result;
         must_not_fail(hook.name, &ask(trial, &hook, &payload).await?)?;
     }
-    Ok(Expected::nothing())
-}
-
-async fn users_at_once(trial: &Trial) -> Ran {
-    let hook = &taken(trial, on_message()).await?;
-    let asked = (0..50).map(|number| async move {
-        let event = trial.event("#sim slow 200ms");
-        let event = Event { user: format!("{}-{number}", event.user), ..event };
-        let start = Instant::now();
-        trial.send(hook, &event).await.map(|_| start.elapsed())
-    });
-    let waited = join_all(asked).await.into_iter().collect::<Result<Vec<_>, _>>()?;
-    match waited.into_iter().max() {
-        Some(longest) if longest > hook.timeout() => {
-            Err(fail(format!("a user waited {longest:?}")))
-        }
-        _ => Ok(Expected::nothing()),
-    }
-}
-
-async fn slow_handler(trial: &Trial) -> Ran {
-    const QUICK: Duration = Duration::from_secs(1);
-    let hook = taken(trial, on_message()).await?;
-    let start = Instant::now();
-    let request = hook.request(&trial.event("#sim slow 8s"), Body::from);
-    let Some(reply) = trial.hang_up(request, hook.timeout()).await? else {
-        return Err(fail(format!("no reply within {:?}", hook.timeout())));
-    };
-    if start.elapsed() < QUICK {
-        return Err(no("the handler is not slow when asked to (`#sim slow 8s`)"));
-    }
-    must_not_fail(hook.name, &reply)?;
     Ok(Expected::nothing())
 }
 

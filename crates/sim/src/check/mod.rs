@@ -14,7 +14,7 @@ mod koipy;
 mod trial;
 mod wulai;
 
-use std::{fmt::Display, future::Future, time::Duration};
+use std::{future::Future, time::Duration};
 
 use http::{Request, Response};
 use serde::Serialize;
@@ -96,7 +96,7 @@ impl Suite {
         only: Option<&str>,
     ) -> Result<Vec<CaseResult>, E>
     where
-        S: Service<Request<Body>, Response = Response<B>, Error: Display, Future: Send>,
+        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>,
         S: Clone + Send + 'static,
         B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
         F: Fn() -> Fut,

@@ -1,5 +1,4 @@
 use std::{
-    fmt::Display,
     pin::Pin,
     sync::{
         Arc,
@@ -17,7 +16,7 @@ use tower::{Service, ServiceExt};
 use tower_callback_contract::Action;
 
 use super::{Verdict, expected::Expected};
-use crate::{Body, Event, Platform};
+use crate::{Body, Event, Platform, cause};
 
 /// One case that runs: what it still expects of the handlers, or that it is over.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Expected, Verdict>> + Send + 'a>>;
@@ -52,7 +51,7 @@ const REPLY: usize = 1024 * 1024;
 impl Receiver {
     pub(super) fn new<S, B>(service: S) -> Self
     where
-        S: Service<Request<Body>, Response = Response<B>, Error: Display, Future: Send>,
+        S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>,
         S: Clone + Send + 'static,
         B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
@@ -60,7 +59,8 @@ impl Receiver {
         Self(Arc::new(move |request| {
             let service = service.lock().expect("nothing panics while it is locked").clone();
             Box::pin(async move {
-                let reply = service.oneshot(request).await.map_err(|error| error.to_string())?;
+                let reply = service.oneshot(request).await;
+                let reply = reply.map_err(|error| cause::in_words(&*error.into()))?;
                 let (head, body) = reply.into_parts();
                 let body = Limited::new(body, REPLY).collect().await;
                 let body = body.map_err(|_| "the reply broke off".to_owned())?.to_bytes();
@@ -128,8 +128,7 @@ impl Trial {
     ) -> Result<Response<Bytes>, Verdict> {
         let reply = self.send(platform, event).await?;
         if reply.status() == StatusCode::NOT_FOUND {
-            let why = format!("there is nothing at {}", platform.path);
-            return Err(Verdict::NotApplicable(why));
+            return Err(nothing_for(platform));
         }
         must_accept(platform, &reply)?;
         Ok(reply)
@@ -161,6 +160,12 @@ pub(super) fn must_accept(platform: &Platform, reply: &Response<Bytes>) -> Resul
 /// The platform is done with it, and will not repeat it.
 pub(super) fn is_accepted(platform: &Platform, reply: &Response<Bytes>) -> bool {
     matches!(platform.action(reply), Action::Accept | Action::Use(_))
+}
+
+/// A receiver needs no more kinds of callback than it has work for.
+pub(super) fn nothing_for(platform: &Platform) -> Verdict {
+    let Platform { name, path, .. } = platform;
+    Verdict::NotApplicable(format!("there is nothing for {name}, which usually goes to {path}"))
 }
 
 /// A clear refusal: not an accept, and no failure of the server's own.

@@ -6,9 +6,10 @@ use axum::{
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower::ServiceExt;
+use tower_callback_sim::demo::{DemoLayer, EffectsFile};
 
 use super::*;
-use crate::{effects::Effects, hub::Feed, welcome};
+use crate::{hub::Feed, welcome};
 
 #[tokio::test]
 async fn a_message_sent_twice_appears_once() {
@@ -153,7 +154,7 @@ async fn every_nth_run_fails_and_the_next_copy_makes_up_for_it() {
     let chat = Chat::new(
         Trials {
             fail_every: std::num::NonZeroU64::new(2),
-            effects: Some(Effects::open(&path).unwrap()),
+            demo: DemoLayer::new().record(EffectsFile::open(&path).unwrap()),
             ..Trials::default()
         },
         Hold::default(),

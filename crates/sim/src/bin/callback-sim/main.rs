@@ -1,11 +1,14 @@
 //! A chat platform on your desk, with its worst habits. 在你桌上的聊天平台，带着它最坏的习惯。
 
 mod check;
+mod paths;
 mod storm;
 mod target;
 
 use std::{
+    iter::successors,
     process::ExitCode,
+    slice,
     time::{Duration, SystemTime},
 };
 
@@ -36,6 +39,9 @@ enum Command {
         callback: Callback,
         #[command(flatten)]
         target: Target,
+        /// How long to wait for the reply, with a unit: 5s, 500ms. 等待响应的时间
+        #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
+        timeout: Duration,
     },
     /// Prints the payload of one callback. 打印一条回调的内容
     Payload {
@@ -69,24 +75,31 @@ async fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Storm(options) => storm::run(options).await,
         Command::Check(options) => check::run(options).await,
-        Command::Trigger { callback, target } => trigger(&callback, &target).await,
+        Command::Trigger { callback, target, timeout } => {
+            trigger(&callback, &target, timeout).await
+        }
         Command::Payload { callback } => payload(&callback),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            eprintln!("callback-sim: {failure}");
+            eprint!("callback-sim: {failure}");
+            let causes = successors(failure.source(), |&error| error.source());
+            causes.for_each(|cause| eprint!(": {cause}"));
+            eprintln!();
             ExitCode::from(2)
         }
     }
 }
 
-async fn trigger(callback: &Callback, target: &Target) -> Result<bool, Failure> {
+async fn trigger(callback: &Callback, target: &Target, timeout: Duration) -> Result<bool, Failure> {
     let platform = find(&callback.platform, &callback.kind)?;
     let request = platform.request(&callback.event(), Body::from);
-    let reply = tokio::time::timeout(target.patience(), target.service()?.oneshot(request)).await;
-    let (head, body) = reply.map_err(|_| "no reply in time")??.into_parts();
+    let receiver = target.service(slice::from_ref(&platform))?;
+    let reply = tokio::time::timeout(timeout, receiver.oneshot(request)).await;
+    let reply = reply.map_err(|_| format!("no reply within {timeout:?}"))?;
+    let (head, body) = reply?.into_parts();
     let body = body.collect().await?.to_bytes();
     println!("{}\n{:?}\n{}", head.status, head.headers, String::from_utf8_lossy(&body));
     let reply = http::Response::from_parts(head, body);
@@ -101,6 +114,12 @@ fn payload(callback: &Callback) -> Result<bool, Failure> {
     let payload = find(&callback.platform, &callback.kind)?.payload(&callback.event());
     println!("{payload:#}");
     Ok(true)
+}
+
+/// All kinds of one platform.
+fn kinds(platform: &str) -> Vec<Platform> {
+    let is_of_it = |it: &Platform| it.name.split_once(' ').is_some_and(|(of, _)| of == platform);
+    platform::all().into_iter().filter(is_of_it).collect()
 }
 
 fn find(platform: &str, kind: &str) -> Result<Platform, Failure> {
@@ -122,4 +141,16 @@ fn now_millis() -> u64 {
     let now: Duration =
         SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     now.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_sound() {
+        Cli::command().debug_assert();
+    }
 }

@@ -1,4 +1,4 @@
-use std::{io::IsTerminal, time::Duration};
+use std::{io::IsTerminal, slice, time::Duration};
 
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -23,6 +23,9 @@ pub(crate) struct Options {
     /// How many messages a second. 每秒消息数
     #[arg(long, default_value_t = 200.0, value_parser = rate)]
     rate: f64,
+    /// How many messages a user gets in a row. 连发数
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    burst: u32,
     /// The share of messages of which a copy is sent; 0.3, or 0 for a platform that repeats nothing,
     /// unless given. 重复比例
     #[arg(long, value_parser = share)]
@@ -33,6 +36,10 @@ pub(crate) struct Options {
     /// How far messages overtake each other. 乱序程度
     #[arg(long, value_enum, default_value = "jitter")]
     disorder: Spread,
+    /// How long the platform waits for a reply before it hangs up, with a unit: 5s, 1500ms. As its
+    /// contract says unless given: 5s for Wulai and koipy. 平台超时
+    #[arg(long, value_parser = humantime::parse_duration)]
+    timeout: Option<Duration>,
     /// How long the platform waits before each repetition; after the last it gives up.
     /// 1s,2s,5s,10s,30s, or none for a platform that repeats nothing, unless given. 重试间隔
     #[arg(long, value_delimiter = ',', value_parser = humantime::parse_duration)]
@@ -61,7 +68,7 @@ enum Spread {
 /// Whether the storm left no damage.
 pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
     let platform = find(&options.platform, &options.kind)?;
-    let service = options.target.service()?;
+    let service = options.target.service(slice::from_ref(&platform))?;
     let before = options.target.effects().await?.map_or(0, |effects| effects.len());
     let bar = if std::io::stderr().is_terminal() {
         ProgressBar::new(options.messages)
@@ -70,7 +77,7 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
     };
     let style = "{wide_bar} {pos}/{len} messages, {elapsed} of about {duration}";
     bar.set_style(ProgressStyle::with_template(style)?);
-    let (timeout, ended) = (options.target.timeout.unwrap_or(platform.timeout()), bar.clone());
+    let ended = bar.clone();
     let mut storm = Storm::new(platform)
         .messages(options.messages)
         .users(options.users)
@@ -81,10 +88,13 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
             Spread::Jitter => Disorder::Jitter,
             Spread::HeavyTail => Disorder::HeavyTail,
         })
-        .timeout(timeout)
+        .burst(options.burst)
         .at_once(options.at_once.into())
         .seed(options.seed)
         .on_end(move || ended.inc(1));
+    if let Some(timeout) = options.timeout {
+        storm = storm.timeout(timeout);
+    }
     if let Some(share) = options.duplicates {
         storm = storm.duplicates(share);
     }

@@ -4,32 +4,36 @@ use std::{net::IpAddr, time::Duration};
 
 use bytes::Bytes;
 use clap::Args;
-use http::{Request, Response, Uri, uri};
+use http::{Request, Response, Uri, uri::Scheme};
 use http_body_util::{BodyExt, Full};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use tower::{ServiceExt, util::BoxCloneService};
-use tower_callback_sim::{Body, Effect, parse};
+use tower_callback_sim::{Body, Effect, Platform, parse};
 
-use crate::Failure;
+use crate::{
+    Failure,
+    paths::{KindPath, Paths},
+};
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// The receiver, such as <http://127.0.0.1:3000>; with a path, if it is not the usual one. 接收端地址
+    /// The receiver, such as <http://127.0.0.1:3000>. One kind of callback may be sent to a path
+    /// here, such as <http://127.0.0.1:3000/hook>. 接收端地址
     #[arg(long = "to", value_name = "URL")]
     pub(crate) to: Uri,
+    /// Where a kind of callback goes, if not to its usual path: delivery=/cb/msg. As often as needed.
+    /// 某种回调的路径
+    #[arg(long = "path", value_name = "KIND=PATH")]
+    paths: Vec<KindPath>,
     /// Sends to a host that is not this machine. Only do so if it is yours. 允许发往其他主机
     #[arg(long)]
     i_own_this_host: bool,
-    /// How long the platform waits for a reply, such as 5s; in a storm as its contract says unless
-    /// given, else 30s. 超时
-    #[arg(long, value_parser = humantime::parse_duration)]
-    pub(crate) timeout: Option<Duration>,
     /// What the handlers did: a file with a line of JSON for each run, or the URL of one. 处理记录
     #[arg(long, value_name = "FILE|URL")]
-    pub(crate) effects: Option<String>,
+    effects: Option<String>,
 }
 
 pub(crate) type Receiver = BoxCloneService<Request<Body>, Response<hyper::body::Incoming>, Failure>;
@@ -38,18 +42,15 @@ pub(crate) type Receiver = BoxCloneService<Request<Body>, Response<hyper::body::
 const EFFECTS: usize = 1024 * 1024 * 1024;
 
 impl Target {
-    pub(crate) fn patience(&self) -> Duration {
-        self.timeout.unwrap_or(Duration::from_secs(30))
-    }
-
-    /// The receiver as a service: requests name a path only.
-    pub(crate) fn service(&self) -> Result<Receiver, Failure> {
+    /// The receiver of these kinds as a service: requests name a usual path only.
+    pub(crate) fn service(&self, kinds: &[Platform]) -> Result<Receiver, Failure> {
         let to = self.checked(&self.to)?;
+        let paths = Paths::of(kinds, &to, &self.paths)?;
         let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new())
             .pool_idle_timeout(Duration::from_secs(5))
             .build_http();
         let service = client.map_request(move |mut request: Request<Body>| {
-            *request.uri_mut() = at(&to, request.uri());
+            *request.uri_mut() = paths.at(&to, request.uri());
             request
         });
         Ok(BoxCloneService::new(ServiceExt::<Request<Body>>::map_err(service, Failure::from)))
@@ -71,8 +72,10 @@ impl Target {
         } else {
             match std::fs::read_to_string(place) {
                 Ok(lines) => lines,
-                // Nothing has run yet.
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
+                // Not "nothing has run": far more often the app writes another one, or none.
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(no_file(place).into());
+                }
                 Err(error) => return Err(format!("{place}: {error}").into()),
             }
         };
@@ -80,7 +83,7 @@ impl Target {
     }
 
     fn checked(&self, uri: &Uri) -> Result<Uri, Failure> {
-        if uri.scheme() != Some(&uri::Scheme::HTTP) {
+        if uri.scheme() != Some(&Scheme::HTTP) {
             return Err(format!("`{uri}` is no http:// address").into());
         }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -96,43 +99,34 @@ impl Target {
     }
 }
 
-/// The target's own path, if it has one, or the usual one.
-fn at(to: &Uri, usual: &Uri) -> Uri {
-    let mut parts = to.clone().into_parts();
-    if matches!(to.path(), "" | "/") {
-        parts.path_and_query = usual.path_and_query().cloned();
-    }
-    Uri::from_parts(parts).expect("a host and a path")
+fn no_file(path: &str) -> String {
+    format!(
+        "there is no file {path}: the app under test is to write a line of JSON to it for each \
+         handler run. If it only makes the file with its first line, make an empty one"
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use tower_callback_sim::platform::wulai::delivery;
 
-    fn target(to: &'static str, is_mine: bool) -> Target {
-        let to = Uri::from_static(to);
-        Target { to, i_own_this_host: is_mine, timeout: None, effects: None }
-    }
+    use super::*;
 
     #[test]
     fn only_this_machine_is_sent_to_unless_one_says_so() {
+        let service = |to, i_own_this_host| {
+            let (to, paths) = (Uri::from_static(to), Vec::new());
+            let target = Target { to, paths, i_own_this_host, effects: None };
+            target.service(&[delivery()]).map(drop)
+        };
         for here in ["http://127.0.0.1:3000", "http://[::1]:3000/x", "http://localhost"] {
-            assert!(target(here, false).service().is_ok(), "{here}");
+            assert!(service(here, false).is_ok(), "{here}");
         }
         for there in ["http://example.com", "http://10.0.0.1:80", "http://localhost.example.com"] {
-            let refused =
-                target(there, false).service().map(drop).expect_err("a refusal").to_string();
+            let refused = service(there, false).expect_err("a refusal").to_string();
             assert!(refused.contains("--i-own-this-host"), "{refused}");
-            assert!(target(there, true).service().is_ok());
+            assert!(service(there, true).is_ok());
         }
-        assert!(target("https://127.0.0.1", true).service().is_err());
-    }
-
-    #[test]
-    fn a_path_of_ones_own_is_kept() {
-        let usual = Uri::from_static("/callback/message");
-        let at = |to| at(&Uri::from_static(to), &usual).to_string();
-        assert_eq!(at("http://localhost:1"), "http://localhost:1/callback/message");
-        assert_eq!(at("http://localhost:1/hook"), "http://localhost:1/hook");
+        assert!(service("https://127.0.0.1", true).is_err());
     }
 }

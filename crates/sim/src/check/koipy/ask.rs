@@ -8,7 +8,7 @@ use crate::{
     Body, Event, Platform,
     check::{
         Verdict,
-        trial::{NoReply, Trial, fail},
+        trial::{NoReply, Trial, fail, nothing_for},
     },
     platform::koipy::{documented, on_message, on_pre_send, on_result},
 };
@@ -48,11 +48,11 @@ pub(super) async fn hooks(trial: &Trial) -> Result<Vec<Platform>, Verdict> {
     }
 }
 
-/// A server needs no more hooks than it has work for.
+/// The hook, if there is something for it.
 pub(super) async fn taken(trial: &Trial, hook: Platform) -> Result<Platform, Verdict> {
     let reply = trial.send(&hook, &trial.event("/test")).await?;
     let is_taken = reply.status() != StatusCode::NOT_FOUND;
-    if is_taken { Ok(hook) } else { Err(no(format!("there is nothing at {}", hook.path))) }
+    if is_taken { Ok(hook) } else { Err(nothing_for(&hook)) }
 }
 
 /// One of whom nothing is known, and one on the black list of koipy's documents.
