@@ -1,8 +1,9 @@
-use std::{error::Error, pin::pin};
+use std::{error::Error, future::poll_fn, pin::pin, task::Poll};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError};
+use tokio::time::timeout;
 
 use crate::{Limits, Reason, Refusal};
 
@@ -19,8 +20,15 @@ where
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
-    let whole = tokio::time::timeout(deadline, collect(body, limit));
-    match whole.await.map_err(|_| Reason::TooSlow { deadline })? {
+    let mut whole = pin!(collect(body, limit));
+    // What is there already, as it is for all layers but the first, needs no timer.
+    let whole = match poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
+        Poll::Ready(whole) => whole,
+        Poll::Pending => {
+            timeout(deadline, whole).await.map_err(|_| Reason::TooSlow { deadline })?
+        }
+    };
+    match whole {
         Ok(whole) => whole.ok_or_else(too_large),
         Err(error) if is_length_limit(&*error) => Err(Reason::TooLarge.into()),
         Err(_) => Err(Reason::Cut.into()),

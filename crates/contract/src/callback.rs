@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use crate::{
     Contract, Envelope, Limits, Reason, Refusal, Spelling, ValueRef, digest,
-    document::Fields,
     read::{Read, read},
 };
 
@@ -98,16 +97,14 @@ impl Callback {
     /// # Errors
     /// Those of [`json`](Self::json), and [`Reason::Malformed`] if the body is no JSON object.
     pub fn field(&self, name: &str) -> Result<Option<ValueRef<'_>>, Refusal> {
-        let Some(fields) = self.json()?.as_object() else {
+        let document = self.json()?;
+        let Some(mut fields) = document.as_object() else {
             let refusal = Refusal::new(Reason::Malformed { line: 1, column: 1 });
             return Err(refusal.detail("the body must be a JSON object"));
         };
         let spelling = self.inner.spelling;
-        let find = |is_it: &dyn Fn(&str) -> bool| {
-            let mut fields: Fields<'_> = fields.clone();
-            fields.find(|(field, _)| is_it(field)).map(|(_, value)| value)
-        };
-        Ok(find(&|field| field == name).or_else(|| find(&|field| spelling(field) == name)))
+        let mut spelled_otherwise = || fields.find(|(field, _)| spelling(field) == name);
+        Ok(document.get(name).or_else(|| spelled_otherwise().map(|(_, value)| value)))
     }
 
     /// Whether the body's object has a field of this canonical name that is not null.

@@ -230,7 +230,19 @@ impl<'a> ValueRef<'a> {
     /// The field of this name, if it is an object that has one.
     #[must_use]
     pub fn get(self, name: &str) -> Option<ValueRef<'a>> {
-        self.as_object()?.find(|(field, _)| *field == name).map(|(_, value)| value)
+        let Node::Object { end, .. } = *self.node() else { return None };
+        let text = self.document.text.as_bytes();
+        let mut at = self.at + 1;
+        while at < end {
+            let value = Self { at: at + 1, ..self };
+            match self.document.nodes[at] {
+                Node::String { start, end } if text[start..end] == *name.as_bytes() => {
+                    return Some(value);
+                }
+                _ => at = value.end(),
+            }
+        }
+        None
     }
 
     /// What this JSON pointer (RFC 6901) leads to.

@@ -12,9 +12,15 @@ use crate::{Gauges, Hold, Ordered, hold::LONGEST, lanes::Limits, shared::Shared}
 /// a setter starts with empty lanes.
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct OrderLayer<C, L = ()> {
-    contract: Arc<C>,
-    shared: Arc<Shared>,
+    core: Arc<Core<C>>,
     elsewhere: L,
+}
+
+/// What the services of one layer have in common.
+pub(crate) struct Core<C> {
+    // An `Arc` of its own, as setters make this anew.
+    pub(crate) contract: Arc<C>,
+    pub(crate) shared: Shared,
 }
 
 /// Where an [`OrderLayer`] sends late messages: see [`divert_late`](OrderLayer::divert_late).
@@ -78,8 +84,8 @@ impl<C: Contract> OrderLayer<C> {
     /// once, and one at a time.
     pub fn divert_late<L>(self, service: L) -> OrderLayer<C, Divert<L>> {
         let this = self.on_late(OnLate::Handle);
-        let settings = this.shared.settings;
-        OrderLayer::with_settings(this.contract, settings, Divert(service))
+        let Core { contract, shared } = &*this.core;
+        OrderLayer::with_settings(Arc::clone(contract), shared.settings, Divert(service))
     }
 }
 
@@ -130,18 +136,19 @@ impl<C: Contract, L> OrderLayer<C, L> {
     /// How the layer does.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
-        self.shared.gauges()
+        self.core.shared.gauges()
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = self.shared.settings;
+        let Core { contract, shared } = &*self.core;
+        let mut settings = shared.settings;
         change(&mut settings);
-        Self::with_settings(self.contract, settings, self.elsewhere)
+        Self::with_settings(Arc::clone(contract), settings, self.elsewhere)
     }
 
     fn with_settings(contract: Arc<C>, mut settings: Settings, elsewhere: L) -> Self {
         settings.hold.max = settings.hold.max.min(settings.patience / 2);
-        Self { contract, shared: Arc::new(Shared::new(settings)), elsewhere }
+        Self { core: Arc::new(Core { contract, shared: Shared::new(settings) }), elsewhere }
     }
 }
 
@@ -155,7 +162,7 @@ impl<S, C> Layer<S> for OrderLayer<C> {
     type Service = Ordered<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Ordered::new(inner, Arc::clone(&self.contract), Arc::clone(&self.shared), None)
+        Ordered::new(inner, Arc::clone(&self.core), None)
     }
 }
 
@@ -164,23 +171,22 @@ impl<S, C, L: Clone> Layer<S> for OrderLayer<C, Divert<L>> {
 
     fn layer(&self, inner: S) -> Self::Service {
         let Divert(elsewhere) = self.elsewhere.clone();
-        Ordered::new(inner, Arc::clone(&self.contract), Arc::clone(&self.shared), Some(elsewhere))
+        Ordered::new(inner, Arc::clone(&self.core), Some(elsewhere))
     }
 }
 
 // By hand: a derive would ask for `C: Clone`.
 impl<C, L: Clone> Clone for OrderLayer<C, L> {
     fn clone(&self) -> Self {
-        let (contract, shared) = (Arc::clone(&self.contract), Arc::clone(&self.shared));
-        Self { contract, shared, elsewhere: self.elsewhere.clone() }
+        Self { core: Arc::clone(&self.core), elsewhere: self.elsewhere.clone() }
     }
 }
 
 impl<C: Contract, L> fmt::Debug for OrderLayer<C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OrderLayer")
-            .field("contract", &self.contract.name())
-            .field("settings", &self.shared.settings)
+            .field("contract", &self.core.contract.name())
+            .field("settings", &self.core.shared.settings)
             .finish_non_exhaustive()
     }
 }

@@ -19,6 +19,7 @@ use tower_service::Service;
 use crate::{
     Position, Unordered,
     lanes::{Ended, Refused},
+    layer::Core,
     shared::Shared,
 };
 
@@ -30,33 +31,29 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// that wait keep no place in it. `L` is where late messages go, if they are diverted.
 pub struct Ordered<S, C, L = S> {
     inner: S,
-    contract: Arc<C>,
-    shared: Arc<Shared>,
+    core: Arc<Core<C>>,
     elsewhere: Option<L>,
 }
 
 impl<S, C, L> Ordered<S, C, L> {
-    pub(crate) fn new(
-        inner: S,
-        contract: Arc<C>,
-        shared: Arc<Shared>,
-        elsewhere: Option<L>,
-    ) -> Self {
-        Self { inner, contract, shared, elsewhere }
+    pub(crate) fn new(inner: S, core: Arc<Core<C>>, elsewhere: Option<L>) -> Self {
+        Self { inner, core, elsewhere }
     }
 }
 
 // By hand: a derive would ask for `C: Clone`.
 impl<S: Clone, C, L: Clone> Clone for Ordered<S, C, L> {
     fn clone(&self) -> Self {
-        let (contract, shared) = (Arc::clone(&self.contract), Arc::clone(&self.shared));
-        Self { inner: self.inner.clone(), contract, shared, elsewhere: self.elsewhere.clone() }
+        let (core, elsewhere) = (Arc::clone(&self.core), self.elsewhere.clone());
+        Self { inner: self.inner.clone(), core, elsewhere }
     }
 }
 
 impl<S, C: Contract, L> fmt::Debug for Ordered<S, C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ordered").field("contract", &self.contract.name()).finish_non_exhaustive()
+        f.debug_struct("Ordered")
+            .field("contract", &self.core.contract.name())
+            .finish_non_exhaustive()
     }
 }
 
@@ -99,8 +96,9 @@ where
     B: Body<Error: Into<BoxError>> + From<Bytes>,
     ResBody: From<Bytes>,
 {
-    let Ordered { inner, contract, shared, elsewhere } = service;
-    let (contract, settings) = (&*contract, &shared.settings);
+    let Ordered { inner, core, elsewhere } = service;
+    let Core { contract, shared } = &*core;
+    let (contract, settings) = (&**contract, &shared.settings);
     let (mut head, callback) = match receive(contract, Limits::of(contract), request).await {
         Ok(received) => received,
         Err(refusal) => return Ok(refuse(contract, refusal)),
@@ -110,7 +108,7 @@ where
         return inner.oneshot(callback.into_request(head)).await;
     }
     let envelope = callback.envelope();
-    let sent = time_of(contract, &shared, &callback);
+    let sent = time_of(contract, shared, &callback);
     if let Err(reason) = sent {
         head.extensions.insert(Position::Unordered(reason));
         if !settings.queue_unordered || envelope.conversation.is_none() {

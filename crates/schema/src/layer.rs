@@ -15,7 +15,7 @@ use crate::{
 /// By default it enforces: what does not match is refused.
 #[must_use = "a layer does nothing until it wraps a service"]
 pub struct SchemaLayer<C> {
-    validation: Validation<C>,
+    validation: Arc<Validation<C>>,
 }
 
 impl<C: Contract> SchemaLayer<C> {
@@ -45,7 +45,7 @@ impl<C: Contract> SchemaLayer<C> {
         };
         let validation =
             Validation { contract: Arc::new(contract), schema, settings, sampled: Arc::default() };
-        Self { validation }
+        Self { validation: Arc::new(validation) }
     }
 
     /// Refuses nothing: what does not match goes on with its
@@ -84,7 +84,7 @@ impl<C: Contract> SchemaLayer<C> {
     }
 
     fn with(mut self, change: impl FnOnce(&mut Settings)) -> Self {
-        change(&mut self.validation.settings);
+        change(&mut Arc::make_mut(&mut self.validation).settings);
         self
     }
 }
@@ -93,14 +93,14 @@ impl<S, C> Layer<S> for SchemaLayer<C> {
     type Service = Validated<S, C>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Validated::new(inner, self.validation.clone())
+        Validated::new(inner, Arc::clone(&self.validation))
     }
 }
 
 // By hand: a derive would ask for `C: Clone`.
 impl<C> Clone for SchemaLayer<C> {
     fn clone(&self) -> Self {
-        Self { validation: self.validation.clone() }
+        Self { validation: Arc::clone(&self.validation) }
     }
 }
 

@@ -1,6 +1,7 @@
 use std::{
     error::Error,
     fmt,
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -25,11 +26,11 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// It is always ready; the inner service is polled ready when the request has been looked at.
 pub struct Validated<S, C> {
     inner: S,
-    validation: Validation<C>,
+    validation: Arc<Validation<C>>,
 }
 
 impl<S, C> Validated<S, C> {
-    pub(crate) fn new(inner: S, validation: Validation<C>) -> Self {
+    pub(crate) fn new(inner: S, validation: Arc<Validation<C>>) -> Self {
         Self { inner, validation }
     }
 }
@@ -37,7 +38,7 @@ impl<S, C> Validated<S, C> {
 // By hand: a derive would ask for `C: Clone`.
 impl<S: Clone, C> Clone for Validated<S, C> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), validation: self.validation.clone() }
+        Self { inner: self.inner.clone(), validation: Arc::clone(&self.validation) }
     }
 }
 
