@@ -148,6 +148,23 @@ async fn d01_a_copy_gets_the_same_reply_also_in_the_other_spelling() {
 }
 
 #[tokio::test]
+async fn d14_a_picture_of_up_to_a_mebibyte_is_replayed() {
+    for (bytes, outcome) in [(1 << 20, Outcome::Replayed), ((1 << 20) + 1, Outcome::First)] {
+        let photo = [b"\x89PNG\r\n\x1a\n", &*vec![0; bytes - 8]].concat();
+        let photo = Reply::photo(photo).unwrap();
+        let handler = service_fn(move |_: Req| {
+            std::future::ready(Ok::<_, Infallible>(Res::from(photo.clone())))
+        });
+        let service = KoipyLayer::on_result().layer(handler);
+        let first = service.clone().oneshot(callback(ON_RESULT)).await.unwrap();
+        assert_eq!(first.into_body().collect().await.unwrap().to_bytes().len(), bytes);
+        let copy = service.oneshot(callback(ON_RESULT)).await.unwrap();
+        assert_eq!(copy.extensions().get(), Some(&outcome));
+        assert_eq!(copy.into_body().collect().await.unwrap().to_bytes().len(), bytes);
+    }
+}
+
+#[tokio::test]
 async fn three_hooks_of_one_message_are_three_callbacks() {
     fn id_of<H: Hook>(contract: &KoipyContract<H>, body: &'static str) -> String {
         use tower_callback_contract::{Contract, as_written};
