@@ -51,7 +51,7 @@ pub enum Reason {
         /// Counted from 1, in bytes.
         column: usize,
     },
-    /// The callback does not match its schema: 400.
+    /// The callback does not match its schema, or the type that it is read into: 400.
     #[error("the callback does not match its schema")]
     Invalid(Violations),
     /// The callback has no usable id: 400.

@@ -133,6 +133,8 @@ fn what_does_not_fit_is_refused_without_a_word_of_it() {
         let problem = read(body.to_string()).unwrap_err().to_problem();
         let problem: Value = serde_json::from_slice(problem.body()).unwrap();
         assert_eq!(problem["detail"], detail, "{body}");
+        let pointer = format!("/{}", body.as_object().unwrap().keys().next().unwrap());
+        assert_eq!(problem["violations"][0]["pointer"], pointer, "{body}");
     }
     assert!(read("[]").is_err());
 }
