@@ -39,7 +39,7 @@ async fn a_payload_is_read_without_any_layer() {
         (r#"{"number":"secret","user_name":""}"#, "invalid", "field `/number` must be u32"),
         (r#"[1,"secret"]"#, "invalid", "the document must be a JSON object"),
         (r#"{"number":1,"number":1,"user_name":""}"#, "ambiguous", "`number` stands twice"),
-        ("", "malformed", "EOF"),
+        ("", "malformed", "the body is empty"),
     ] {
         let refusal = Payload::<Order>::from_request(post(body), &()).await.unwrap_err();
         let problem: Value = serde_json::from_slice(refusal.to_problem().body()).unwrap();
