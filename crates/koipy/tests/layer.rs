@@ -14,7 +14,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_callback_contract::{Action, Callback, Refusal};
 use tower_callback_dedup::Outcome;
 use tower_callback_koipy::{
-    KoipyContract, KoipyLayer, OnMessage, Payload, PreSendReply, Reply, ResultReply,
+    HookRequest, KoipyContract, KoipyLayer, OnMessage, PreSendReply, Reply, ResultReply,
     hook::{self, Hook},
 };
 use tower_test::mock::pair;
@@ -111,7 +111,7 @@ async fn r03_what_cannot_be_read_lets_the_test_go_on_and_says_why() {
 async fn a_payload_that_does_not_fit_its_model_fails_the_same_way() {
     let handler = service_fn(async |request: Req| {
         let callback: &Callback = request.extensions().get().unwrap();
-        let refusal = Payload::try_from(callback).unwrap_err();
+        let refusal = HookRequest::try_from(callback).unwrap_err();
         let mut reply = refusal.to_problem().map(Full::from);
         reply.extensions_mut().insert(refusal);
         Ok::<_, Infallible>(reply)
@@ -186,7 +186,7 @@ async fn three_hooks_of_one_message_are_three_callbacks() {
 async fn replies_arrive_as_they_were_written() {
     let png = b"\x89PNG\r\n\x1a\n....";
     let payload = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = Payload::try_from(&payload).unwrap().result;
+    let result = HookRequest::try_from(&payload).unwrap().result;
     let columns = ResultReply::to(&result).column("NewKey", ["a", "b", "c"]).unwrap();
     for reply in [
         Reply::proceed(),
@@ -235,14 +235,14 @@ async fn the_table_can_be_edited_for_a_route() {
 #[tokio::test]
 async fn columns_that_do_not_fit_are_not_sent() {
     let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = Payload::try_from(&callback).unwrap().result;
+    let result = HookRequest::try_from(&callback).unwrap().result;
     assert_eq!(result.rows(), Some(3));
     let error = ResultReply::to(&result).column("x", [1, 2]).unwrap_err();
     assert_eq!(error.to_string(), "column `x` has 2 values for 3 nodes");
     assert_eq!(Refusal::from(error).reason().code(), "handler-failed");
 
     let failed = Callback::new(r#"{"result": {"error": "timeout"}}"#.into(), |name| name);
-    let failed = Payload::try_from(&failed).unwrap().result;
+    let failed = HookRequest::try_from(&failed).unwrap().result;
     assert_eq!((failed.rows(), failed.error()), (None, Some("timeout")));
     let error = ResultReply::to(&failed).column("x", [1]).unwrap_err();
     assert_eq!(error.to_string(), "column `x` has no nodes to belong to");
@@ -253,7 +253,7 @@ async fn columns_that_do_not_fit_are_not_sent() {
 #[test]
 fn a_result_goes_back_without_what_it_did_not_change() {
     let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = Payload::try_from(&callback).unwrap().result;
+    let result = HookRequest::try_from(&callback).unwrap().result;
     let reply = ResultReply::to(&result).column("类型", ["a", "b", "c"]).unwrap();
     let wire: Response<Bytes> = Reply::from(reply).into();
     let expected = serde_json::json!({"result": {"类型": ["a", "b", "c"]}});
