@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_callback_action::Rule;
 use tower_callback_contract::{Action, Callback, Refusal};
 use tower_callback_dedup::Outcome;
 use tower_callback_koipy::{
@@ -229,6 +230,23 @@ async fn the_table_can_be_edited_for_a_route() {
         ("3", plain(502, "x"), Action::Accept),
     ] {
         assert_eq!(does(&layer, &ON_MESSAGE.replace("4711", id), reply).await, action);
+    }
+}
+
+#[tokio::test]
+async fn a_letter_that_its_sink_did_not_take_is_accepted_unless_it_is_to_fail_closed() {
+    let sink = service_fn(async |_: Request<Bytes>| Err::<(), _>("the disk is full"));
+    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(plain(422, "poison")));
+    let unkept = "the dead-letter sink is not available";
+    for (layer, action) in [(KoipyLayer::on_message(), Action::Accept), (closed(), refuse(unkept))]
+    {
+        let layer = layer.action(|action| action.on(422, Rule::dead_letter(sink)));
+        let service = layer.layer(handler);
+        for outcome in [Outcome::First, Outcome::Replayed] {
+            let reply = service.clone().oneshot(callback(ON_MESSAGE)).await.unwrap();
+            assert_eq!(reply.extensions().get(), Some(&outcome));
+            assert_eq!(read(reply).await, action);
+        }
     }
 }
 
