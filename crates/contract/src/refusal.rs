@@ -9,7 +9,8 @@ use crate::Violations;
 /// Why a layer answered instead of the handler.
 ///
 /// It becomes a reply by [`Contract::refuse`](crate::Contract::refuse), by default a problem
-/// document (RFC 9457), and is left in that reply's extensions.
+/// document (RFC 9457), and is left in that reply's extensions. With the feature `axum`, a handler can
+/// return one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: Reason,
