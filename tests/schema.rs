@@ -82,20 +82,20 @@ async fn a_payload_needs_no_layer_and_names_what_does_not_fit() {
     let reply = app.clone().oneshot(to("/", DELIVERY_CAMEL)).await.unwrap();
     assert_eq!(text(reply).await, "oZ8_anna");
     for (body, reason, detail) in [
-        (r#"{"user_id":"anna"}"#, "malformed", "field `/msg_id` is missing"),
+        (r#"{"user_id":"anna"}"#, "invalid", "field `/msg_id` is missing"),
         (
             r#"{"user_id":"a","msg_id":"1","msg_ts":"1","msg_body":{"text":{"content":["secret"]}}}"#,
-            "malformed",
+            "invalid",
             "field `/msg_body/text/content` must be a string",
         ),
         (
             r#"{"user_id":"a","msg_id":"1234567890123456789","msg_ts":"1","msg_body":{}}"#,
-            "malformed",
+            "invalid",
             "field `/msg_id` must have 1 to 18 characters",
         ),
         (
             r#"{"user_id":"a","userId":"b"}"#,
-            "malformed",
+            "invalid",
             "field `/user_id` has two spellings with different values",
         ),
         (r#"{"user_id":"a","user_id":"a"}"#, "ambiguous", "field `user_id` stands twice"),

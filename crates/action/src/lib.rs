@@ -63,7 +63,8 @@
 //! | the handler breaks off its reply | it is refused as a failure of the handler |
 //! | the handler panics, or breaks off its reply | the table is asked about a 500 |
 //! | the handler's service returns an error | it passes through: the table is not asked, and nothing becomes a dead letter |
-//! | a [dead-letter sink](Rule::dead_letter) fails, or takes longer than the contract's patience | the callback is refused with 503: the platform has it still |
+//! | a [dead-letter sink](Rule::dead_letter) fails, or takes longer than the contract's patience | the callback is refused with 503: the platform has it still. With a contract that fails open, [the letter is lost](Rule::dead_letter) |
+//! | handler and sink together take longer than the platform waits | inside of dedup they run to their end, and the next copy gets their reply |
 //! | the process dies between the sink and the reply | the platform sends the callback again, and the sink sees it twice |
 //! | a request is no POST | it passes through untouched |
 //! | a callback server is too slow, or says too much | [`InterpretError`], and the sender decides |

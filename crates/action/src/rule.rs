@@ -25,9 +25,20 @@ impl Rule {
     /// Accept the callback once the sink has taken it, because the handler never will.
     ///
     /// The sink gets the request as the handler got it: its [`Callback`] in the extensions, its
-    /// body again, and in the extensions also the [`StatusCode`] of the handler's reply. It has as
-    /// long as the contract's [patience]; if it fails or is too slow, the callback is refused, so
-    /// that the platform sends it again, where the platform does that.
+    /// body again, and in the extensions also the [`StatusCode`] of the handler's reply.
+    ///
+    /// It has as long as the contract's [patience] from when it is called. The handler's time is not
+    /// taken off, so both together may take longer than the platform waits. Inside of dedup nothing
+    /// comes of that: they run to their end, and the platform's next copy gets their reply. Without
+    /// it, a server that drops what its client hung up on drops the sink half-way, and the next copy
+    /// runs the handler again.
+    ///
+    /// If it fails or is too slow, the callback is refused as [`SinkUnavailable`], and an error is
+    /// logged. A platform that repeats what is refused sends it again, so nothing is lost. One that
+    /// does not, such as koipy, never does: with a contract that fails open, its user's task goes on,
+    /// dedup remembers the callback as done, and the letter is lost. There, give it a sink that falls
+    /// back on something that does not fail with the first, such as a local file; or let the
+    /// contract fail closed, and the user hears that nothing was done.
     ///
     /// It answers with nothing: a service that answers with a response has to say which responses
     /// mean that it took the callback. A channel is a sink through a closure:
@@ -52,6 +63,7 @@ impl Rule {
     /// [`Callback`]: tower_callback_contract::Callback
     /// [`StatusCode`]: http::StatusCode
     /// [patience]: tower_callback_contract::Timing::patience
+    /// [`SinkUnavailable`]: tower_callback_contract::Reason::SinkUnavailable
     pub fn dead_letter<S>(sink: S) -> Self
     where
         S: Service<Request<Bytes>, Response = (), Error: Into<BoxError>, Future: Send>,

@@ -387,6 +387,21 @@ async fn a_callback_that_its_sink_did_not_take_is_still_the_platforms() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_time_of_a_sink_is_not_shortened_by_the_handlers() {
+    let letters = Letters::default();
+    let four = Duration::from_secs(4);
+    let rule = Rule::dead_letter(sink(&letters, four, false));
+    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, rule);
+    let slow = service_fn(async |_: Request<AnyBody>| {
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        Ok::<_, BoxError>(reply(422, "poison"))
+    });
+    let start = Instant::now();
+    assert_eq!(layer.layer(slow).oneshot(callback()).await.unwrap().status(), 200);
+    assert_eq!((start.elapsed(), letters.lock().unwrap().len()), (2 * four, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_typed_error_can_lead_to_the_sink() {
     let letters = Letters::default();
     let rule = Rule::dead_letter(sink(&letters, Duration::ZERO, false));

@@ -15,6 +15,9 @@ use crate::{
 
 /// One request of a platform, read once: lives in the request's extensions and is cheap to clone.
 ///
+/// A handler of axum's takes it as `Extension<Callback>`; what it says, read into a type, as
+/// `Payload<T>`, with the feature `axum`.
+///
 /// `Debug` shows its envelope and nothing else of the payload.
 #[derive(Clone)]
 pub struct Callback {

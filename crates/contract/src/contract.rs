@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Response, StatusCode, header, request};
@@ -10,6 +10,8 @@ use crate::{Action, Callback, Envelope, Refusal};
 /// Pure functions and data, no I/O and no state. One law binds the two directions: for every
 /// action the platform can express, `action(&reply(a)) == a`. What it cannot express degrades,
 /// as the contract documents, to something it can; a retry never degrades to an accept.
+///
+/// An `Arc` of a contract is that contract, so that several layers can share one.
 pub trait Contract: Send + Sync + 'static {
     /// Platform and kind of callback, such as `wulai.delivery`. It is the contract's identity:
     /// a layer takes over what an outer one received under the same name.
@@ -67,6 +69,49 @@ pub trait Contract: Send + Sync + 'static {
     /// How field names are spelled. Default: in one way only.
     fn spelling(&self) -> Spelling {
         as_written
+    }
+}
+
+/// One contract for several layers.
+impl<C: Contract + ?Sized> Contract for Arc<C> {
+    fn name(&self) -> &'static str {
+        (**self).name()
+    }
+
+    fn timing(&self) -> Timing {
+        (**self).timing()
+    }
+
+    fn exchange(&self, callback: &Callback) -> Exchange {
+        (**self).exchange(callback)
+    }
+
+    fn identify(&self, head: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
+        (**self).identify(head, callback)
+    }
+
+    fn action(&self, reply: &Response<Bytes>) -> Action {
+        (**self).action(reply)
+    }
+
+    fn reply(&self, action: &Action) -> Response<Bytes> {
+        (**self).reply(action)
+    }
+
+    fn meant(&self, reply: &Response<Bytes>) -> Option<Action> {
+        (**self).meant(reply)
+    }
+
+    fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
+        (**self).refuse(refusal)
+    }
+
+    fn fallback(&self, callback: &Callback) -> Option<Response<Bytes>> {
+        (**self).fallback(callback)
+    }
+
+    fn spelling(&self) -> Spelling {
+        (**self).spelling()
     }
 }
 
@@ -134,7 +179,7 @@ impl Timing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Content;
+    use crate::{Content, Reason};
 
     /// A platform that takes nothing but a 200 and a 400.
     struct Odd;
@@ -184,6 +229,79 @@ mod tests {
         for status in [302, 404, 429, 500] {
             assert_eq!(meant(status, ""), None);
         }
+    }
+
+    /// Says everything in its own way, defaults included.
+    struct Own;
+
+    impl Contract for Own {
+        fn name(&self) -> &'static str {
+            "own"
+        }
+
+        fn timing(&self) -> Timing {
+            Timing::new(Duration::from_secs(2), Duration::from_secs(3))
+        }
+
+        fn exchange(&self, _: &Callback) -> Exchange {
+            Exchange::RequestReply
+        }
+
+        fn identify(&self, _: &request::Parts, _: &Callback) -> Result<Envelope, Refusal> {
+            Err(Reason::Unidentified.into())
+        }
+
+        fn action(&self, _: &Response<Bytes>) -> Action {
+            Action::Refuse { text: "action".to_owned() }
+        }
+
+        fn reply(&self, _: &Action) -> Response<Bytes> {
+            Response::new("reply".into())
+        }
+
+        fn meant(&self, _: &Response<Bytes>) -> Option<Action> {
+            Some(Action::Retry { after: None })
+        }
+
+        fn refuse(&self, _: &Refusal) -> Response<Bytes> {
+            Response::new("refuse".into())
+        }
+
+        fn fallback(&self, _: &Callback) -> Option<Response<Bytes>> {
+            Some(Response::new("fallback".into()))
+        }
+
+        fn spelling(&self) -> Spelling {
+            |_| "spelling"
+        }
+    }
+
+    /// All that a contract says.
+    fn says(contract: &impl Contract) -> String {
+        let (head, ()) = http::Request::new(()).into_parts();
+        let (callback, reply) = (Callback::new(Bytes::new(), as_written), Response::default());
+        let replies = [
+            Some(contract.reply(&Action::Accept)),
+            Some(contract.refuse(&Reason::Late.into())),
+            contract.fallback(&callback),
+        ];
+        format!(
+            "{} {:?} {:?} {:?} {:?} {:?} {replies:?} {}",
+            contract.name(),
+            contract.timing(),
+            contract.exchange(&callback),
+            contract.identify(&head, &callback),
+            contract.action(&reply),
+            contract.meant(&reply),
+            contract.spelling()("name"),
+        )
+    }
+
+    #[test]
+    fn a_shared_contract_says_what_it_says_alone() {
+        assert_eq!(says(&Arc::new(Own)), says(&Own));
+        let one_of_many: Arc<dyn Contract> = Arc::new(Own);
+        assert_eq!(says(&one_of_many), says(&Own));
     }
 
     #[test]

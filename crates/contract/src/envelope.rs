@@ -3,6 +3,8 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use crate::ValueRef;
 
 /// Who a callback is. Any of the three may be absent.
+///
+/// With the feature `axum` it is an extractor, behind any layer that receives callbacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Names the event: two callbacks with one id are copies of each other.

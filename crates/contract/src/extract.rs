@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{any::type_name, time::Duration};
 
 use axum_core::{
     RequestExt,
@@ -7,9 +7,10 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 
-use crate::{Callback, Envelope, Limits, Refusal, as_written, body, typed};
+use crate::{Callback, Envelope, Limits, Reason, Refusal, as_written, body, typed};
 
-/// Extractor of what a callback says, read into a type of yours or a platform's model.
+/// Extractor of what a callback says, read into a type of yours or a platform's model. As it takes the
+/// body, it must be the last argument of a handler.
 ///
 /// Behind a layer, it reads the document that was parsed for all of them. Without one it receives
 /// the body itself: within a mebibyte, or axum's `DefaultBodyLimit` if that is less, and 10 s; a
@@ -18,8 +19,10 @@ use crate::{Callback, Envelope, Limits, Refusal, as_written, body, typed};
 /// Field names are those that stand in the body: where a platform has two spellings, a type of your
 /// own has to name both (`#[serde(alias = …)]`); the models of a platform's crate take either.
 ///
-/// It is rejected with a [`Refusal`]: a problem document that names the field and what it must be,
-/// and never its value. What a type says for itself, as by `Error::custom`, is sent as it is.
+/// It is rejected with a [`Refusal`]: what does not fit the type is [invalid](Reason::Invalid), and its
+/// problem document names the field and what it must be, and never its value. What a type says for
+/// itself, as by `Error::custom`, is sent as it is. A warning tells the log which callback did not
+/// fit which type; all other rejections are logged at the level of debugging, as those of the layers.
 ///
 /// ```
 /// use tower_callback_contract::{Envelope, Payload};
@@ -41,7 +44,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Payload<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Refusal> {
-        typed::read(received(request).await?.json()?).map(Self)
+        let known = request.extensions().get::<Callback>().cloned();
+        let read = received(request).await.and_then(|callback| typed::read(callback.json()?));
+        read.map(Self).inspect_err(|refusal| tell::<T>(known.as_ref(), refusal))
+    }
+}
+
+/// Nothing of the refusal but its reason: fields may be named by the sender.
+fn tell<T>(callback: Option<&Callback>, refusal: &Refusal) {
+    let id = callback.and_then(|callback| callback.envelope().id.as_ref());
+    let id = id.map(tracing::field::display);
+    match refusal.reason() {
+        Reason::Invalid(_) => {
+            let expected = type_name::<T>();
+            tracing::warn!(id, expected, "a callback does not fit its handler's type");
+        }
+        reason => tracing::debug!(id, reason = reason.code(), "callback refused"),
     }
 }
 

@@ -1,4 +1,4 @@
-use std::{cell::Cell, collections::BTreeMap, fmt, sync::LazyLock};
+use std::{borrow::Cow, cell::Cell, collections::BTreeMap, fmt, sync::LazyLock};
 
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value, map::Entry};
@@ -17,13 +17,12 @@ pub(crate) fn parse(body: &[u8], spelling: Spelling) -> Result<Value, Refusal> {
         .and_then(|document| json.end().map(|()| document))
         .map_err(|error| {
             let (line, column) = (error.line(), error.column());
-            match clash.take() {
-                Some(field) => {
-                    let detail = format!("{field} at line {line}, column {column}");
-                    Refusal::new(Reason::Ambiguous { line, column }).detail(detail)
-                }
-                None => Refusal::new(Reason::Malformed { line, column })
-                    .detail(format!("{}{error}", encoding_hint(body))),
+            let at = format!("at line {line}, column {column}");
+            if let Some(field) = clash.take() {
+                Refusal::new(Reason::Ambiguous { line, column }).detail(format!("{field} {at}"))
+            } else {
+                let detail = format!("{} {at}", fault(body, &error));
+                Refusal::new(Reason::Malformed { line, column }).detail(detail)
             }
         })
 }
@@ -148,16 +147,24 @@ pub(crate) fn number<E: serde::de::Error>(text: &str) -> Result<Number, E> {
     text.parse().map_err(E::custom)
 }
 
-/// What a body that is not UTF-8 JSON most likely is instead.
-fn encoding_hint(body: &[u8]) -> &'static str {
-    match body {
-        [0xEF, 0xBB, 0xBF, ..] => "JSON must not start with a byte order mark: ",
-        [0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, _, ..] | [_, 0, ..] => {
-            "JSON must be UTF-8, this looks like UTF-16 or UTF-32: "
+/// What is wrong with a body that is not JSON in UTF-8, for who sends it and never heard of serde.
+fn fault(body: &[u8], error: &serde_json::Error) -> Cow<'static, str> {
+    let said = error.to_string();
+    let syntax = said.rsplit_once(" at line ").map_or(&*said, |(syntax, _)| syntax);
+    let known = match (body, syntax) {
+        (body, _) if body.trim_ascii().is_empty() => "the body is empty",
+        ([0xEF, 0xBB, 0xBF, ..], _) => "JSON must not start with a byte order mark",
+        ([0xFE, 0xFF, ..] | [0xFF, 0xFE, ..] | [0, _, ..] | [_, 0, ..], _) => {
+            "JSON must be UTF-8, this looks like UTF-16 or UTF-32"
         }
-        _ if std::str::from_utf8(body).is_err() => "JSON must be UTF-8: ",
-        _ => "",
-    }
+        (body, _) if std::str::from_utf8(body).is_err() => "JSON must be UTF-8",
+        (_, "recursion limit exceeded") => "the body is nested more than 128 deep",
+        (_, "expected ident" | "expected value") => "the body is not JSON: expected a value",
+        _ if error.is_eof() => "the body ends before its JSON does",
+        // Their words quote nothing of the body.
+        _ => return format!("the body is not JSON: {syntax}").into(),
+    };
+    known.into()
 }
 
 #[cfg(test)]
@@ -226,16 +233,28 @@ mod tests {
     }
 
     #[test]
-    fn r03_a_wrong_encoding_is_named() {
-        for (body, hint) in [
-            (&b"\xEF\xBB\xBF{}"[..], "byte order mark"),
-            (b"\xFF\xFE{\0}\0", "UTF-16"),
-            (b"{\0}\0", "UTF-16"),
-            (b"{\"a\":\"\xc4\xe3\"}", "must be UTF-8"),
-        ] {
+    fn r03_a_fault_is_named_without_a_word_of_the_body() {
+        let deep = "[".repeat(129);
+        let bodies: [(&[u8], &str); 13] = [
+            (b" \n", "the body is empty at line 2, column 0"),
+            (b"\xEF\xBB\xBF{}", "JSON must not start with a byte order mark at line 1, column 1"),
+            (b"\xFF\xFE{\0}\0", "JSON must be UTF-8, this looks like UTF-16"),
+            (b"{\0}\0", "JSON must be UTF-8, this looks like UTF-16"),
+            (b"{\"a\":\"\xc4\xe3\"}", "JSON must be UTF-8 at line 1, column"),
+            (deep.as_bytes(), "the body is nested more than 128 deep at line 1, column 128"),
+            (b"secret", "the body is not JSON: expected a value at line 1, column 1"),
+            (b"nosecret", "the body is not JSON: expected a value at line 1, column 2"),
+            (b"{\"secret\":", "the body ends before its JSON does at line 1, column 10"),
+            (b"{\"secret\" 1}", "the body is not JSON: expected `:` at line 1, column 11"),
+            (b"{secret: 1}", "the body is not JSON: key must be a string at line 1, column 2"),
+            (b"{\"secret\": 1,}", "the body is not JSON: trailing comma at line 1, column 14"),
+            (b"{} secret", "the body is not JSON: trailing characters at line 1, column 4"),
+        ];
+        for (body, said) in bodies {
             let problem = parse(body, snake).unwrap_err().to_problem();
-            let text = String::from_utf8_lossy(problem.body()).into_owned();
-            assert!(text.contains(hint), "{text}");
+            let problem: Value = serde_json::from_slice(problem.body()).unwrap();
+            let detail = problem["detail"].as_str().unwrap();
+            assert!(detail.starts_with(said) && !detail.contains("secret"), "{detail}");
         }
     }
 

@@ -9,7 +9,8 @@ use crate::Violations;
 /// Why a layer answered instead of the handler.
 ///
 /// It becomes a reply by [`Contract::refuse`](crate::Contract::refuse), by default a problem
-/// document (RFC 9457), and is left in that reply's extensions.
+/// document (RFC 9457), and is left in that reply's extensions. With the feature `axum`, a handler can
+/// return one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     reason: Reason,
@@ -51,7 +52,7 @@ pub enum Reason {
         /// Counted from 1, in bytes.
         column: usize,
     },
-    /// The callback does not match its schema: 400.
+    /// The callback does not match its schema, or the type that it is read into: 400.
     #[error("the callback does not match its schema")]
     Invalid(Violations),
     /// The callback has no usable id: 400.

@@ -16,7 +16,7 @@ use serde::{
 use serde_json::Number;
 use serde_path_to_error::{Path, Segment};
 
-use crate::{Fields, Items, Reason, Refusal, ValueRef, json};
+use crate::{Fields, Items, Reason, Refusal, ValueRef, Violation, json};
 
 /// Where pointers are cut, in bytes.
 const MAX_POINTER: usize = 256;
@@ -24,7 +24,7 @@ const MAX_POINTER: usize = 256;
 /// Reads a document.
 ///
 /// # Errors
-/// [`Reason::Malformed`], with a detail that names the field and what it must be.
+/// [`Reason::Invalid`], with a detail that names the field and what it must be.
 pub(crate) fn read<T: DeserializeOwned>(document: ValueRef<'_>) -> Result<T, Refusal> {
     // To know the place costs a copy of each field's name: it is looked for where it is needed.
     T::deserialize(Node(document)).or_else(|_| read_and_tell(document))
@@ -37,14 +37,15 @@ fn read_and_tell<T: DeserializeOwned>(document: ValueRef<'_>) -> Result<T, Refus
         if let Misfit::Missing(field) = misfit {
             push(&mut pointer, field);
         }
-        let detail = match (&*pointer, misfit) {
+        let detail = match (&*pointer, &misfit) {
             // A type that reads itself names the field itself.
-            ("", Misfit::Custom(said)) => said,
+            ("", Misfit::Custom(said)) => said.clone(),
             (pointer, Misfit::Custom(said)) => format!("field `{pointer}`: {said}"),
             ("", misfit) => format!("the document {misfit}"),
             (pointer, misfit) => format!("field `{pointer}` {misfit}"),
         };
-        Refusal::new(Reason::Malformed { line: 1, column: 1 }).detail(detail)
+        let violation = Violation::new(pointer, misfit.keyword(), misfit.to_string());
+        Refusal::new(Reason::Invalid(violation.into())).detail(detail)
     })
 }
 
@@ -77,6 +78,17 @@ enum Misfit {
     Unknown,
     Expected(String),
     Custom(String),
+}
+
+impl Misfit {
+    /// What comes next to it in a schema.
+    fn keyword(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "required",
+            Self::Unknown => "additionalProperties",
+            Self::Expected(_) | Self::Custom(_) => "type",
+        }
+    }
 }
 
 impl fmt::Display for Misfit {

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
-use std::time::Duration;
+use std::{
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use axum_core::{
     body::Body,
@@ -10,12 +14,13 @@ use axum_core::{
 };
 use bytes::Bytes;
 use http::{Response, request};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_callback_contract::{
     Action, Callback, Contract, Envelope, Exchange, Id, Payload, Reason, ReceiveLayer, Refusal,
     Spelling, Timing, ValueRef,
 };
+use tracing::subscriber::NoSubscriber;
 
 #[derive(Debug, PartialEq, serde::Deserialize)]
 struct Order {
@@ -30,16 +35,70 @@ async fn a_payload_is_read_without_any_layer() {
         Payload::<Order>::from_request(post(r#"{"number":1,"userName":"安娜"}"#), &()).await;
     assert_eq!(order.unwrap().0, Order { number: 1, user_name: "安娜".into() });
     for (body, reason, detail) in [
-        (r#"{"number":1}"#, "malformed", "field `/user_name` is missing"),
-        (r#"{"number":"secret","user_name":""}"#, "malformed", "field `/number` must be u32"),
-        (r#"[1,"secret"]"#, "malformed", "the document must be a JSON object"),
+        (r#"{"number":1}"#, "invalid", "field `/user_name` is missing"),
+        (r#"{"number":"secret","user_name":""}"#, "invalid", "field `/number` must be u32"),
+        (r#"[1,"secret"]"#, "invalid", "the document must be a JSON object"),
         (r#"{"number":1,"number":1,"user_name":""}"#, "ambiguous", "`number` stands twice"),
-        ("", "malformed", "EOF"),
+        ("", "malformed", "the body is empty"),
     ] {
         let refusal = Payload::<Order>::from_request(post(body), &()).await.unwrap_err();
         let problem: Value = serde_json::from_slice(refusal.to_problem().body()).unwrap();
         assert_eq!((refusal.reason().code(), &problem["status"]), (reason, &400.into()));
         assert!(problem["detail"].as_str().unwrap().contains(detail), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn v01_a_payload_that_does_not_fit_says_where() {
+    for (body, violation) in [
+        (r#"{"number":1}"#, ["/user_name", "required", "is missing"]),
+        (r#"{"number":"secret","user_name":""}"#, ["/number", "type", "must be u32"]),
+        ("[]", ["", "type", "must be a JSON object"]),
+    ] {
+        let refusal = Payload::<Order>::from_request(post(body), &()).await.unwrap_err();
+        let problem: Value = serde_json::from_slice(refusal.to_problem().body()).unwrap();
+        let [pointer, keyword, message] = violation;
+        let expected = json!([{"pointer": pointer, "keyword": keyword, "message": message}]);
+        assert_eq!((&problem["violations"], problem.get("line")), (&expected, None));
+    }
+}
+
+#[tokio::test]
+async fn a_warning_says_which_callback_did_not_fit_which_type_and_nothing_of_the_payload() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
+    // and that may have none. With two it asks both.
+    let _other = tracing::Dispatch::new(NoSubscriber::new());
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let handler = service_fn(async |request: Request| {
+        let refusal = Payload::<Order>::from_request(request, &()).await.unwrap_err();
+        Ok::<_, Refusal>(refusal.to_problem().map(Body::from))
+    });
+    let service = ReceiveLayer::new(Orders).layer(handler);
+    service.oneshot(post(r#"{"number":"17","user_name":["secret"]}"#)).await.unwrap();
+    // Whoever is flooded must not flood a log.
+    Payload::<Order>::from_request(post("secret"), &()).await.unwrap_err();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    for part in ["WARN", "a callback does not fit", "id=17", "expected=\"extract::Order\""] {
+        assert!(text.contains(part), "{part} in {text}");
+    }
+    assert!(!text.contains("secret") && text.lines().count() == 1, "{text}");
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -1,5 +1,7 @@
 /// Which run of the handler this is for its callback. In the request's extensions; for a callback
 /// without an id, always the first.
+///
+/// With the feature `axum` it is an extractor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
     /// Counted from 1.

@@ -73,9 +73,9 @@ impl<H> KoipyContract<H> {
         Self { timing, on_failure, text_type, hook: PhantomData }
     }
 
-    /// The default: where a layer refuses a callback, because the handler crashed, too many run or
-    /// the payload cannot be read, the user's task goes on. A bug in a callback server then does
-    /// not refuse everybody's tests.
+    /// The default: where a layer refuses a callback, because the handler crashed, too many run, the
+    /// payload cannot be read or a dead-letter sink failed, the user's task goes on. A bug in
+    /// a callback server then does not refuse everybody's tests.
     #[must_use]
     pub const fn fail_open(mut self) -> Self {
         self.on_failure = OnFailure::GoOn;

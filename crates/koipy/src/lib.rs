@@ -4,7 +4,7 @@
 //!
 //! * [`OnMessage`], [`OnPreSend`], [`OnResult`]: the contract of each hook: how a callback is
 //!   identified, and what each reply does. [`KoipyLayer`] is all that a route needs.
-//! * [`Payload`]: what a hook is told, typed. The rest of the models is in [`model`].
+//! * [`HookRequest`]: what a hook is told, typed. The rest of the models is in [`model`].
 //! * [`Reply`]: go on, refuse, send a photo, a text or a file. [`ResultReply`] adds columns to
 //!   a result, [`PreSendReply`] changes a task.
 //! * [`spelling`]: the names that stand with hyphens or with underscores, and mean one field.
@@ -15,10 +15,10 @@
 //! use http_body_util::Full;
 //! use tower::{Layer, ServiceExt, service_fn};
 //! use tower_callback_contract::{Callback, Refusal};
-//! use tower_callback_koipy::{KoipyLayer, Payload, Reply};
+//! use tower_callback_koipy::{HookRequest, KoipyLayer, Reply};
 //!
 //! fn on_message(callback: &Callback) -> Result<Reply, Refusal> {
-//!     let message = Payload::try_from(callback)?.message;
+//!     let message = HookRequest::try_from(callback)?.message;
 //!     Ok(match message.sender_id() {
 //!         Some(666) => Reply::refuse("你已被拉黑！"),
 //!         _ => Reply::proceed(),
@@ -79,7 +79,7 @@ pub use self::{
     contract::{KoipyContract, OnMessage, OnPreSend, OnResult},
     layer::KoipyLayer,
     merge::{ColumnError, PreSendReply, ResultReply},
-    model::Payload,
+    model::HookRequest,
     reply::{NotAPhoto, Reply},
     secret::Secret,
     spelling::spelling,

@@ -1,5 +1,5 @@
 use serde_json::{Map, Value, json};
-use tower_callback_contract::{Callback, Reason, Refusal};
+use tower_callback_contract::{Callback, Reason, Refusal, Violation};
 
 use crate::{Reply, model::TestResult};
 
@@ -130,12 +130,11 @@ impl PreSendReply {
     /// If the callback is no JSON object, or its `slaveRequest` or that one's `slave` is none.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
         let Value::Object(mut document) = callback.json()?.to_value() else {
-            return Err(misfit("the body must be a JSON object"));
+            return Err(misfit(""));
         };
         let request = object(&mut document, "slaveRequest");
-        let request = request.ok_or_else(|| misfit("field `/slaveRequest` must be an object"))?;
-        object(request, "slave")
-            .ok_or_else(|| misfit("field `/slaveRequest/slave` must be an object"))?;
+        let request = request.ok_or_else(|| misfit("/slaveRequest"))?;
+        object(request, "slave").ok_or_else(|| misfit("/slaveRequest/slave"))?;
         Ok(Self { document })
     }
 
@@ -190,6 +189,12 @@ fn object<'m>(fields: &'m mut Map<String, Value>, key: &str) -> Option<&'m mut M
     value.as_object_mut()
 }
 
-fn misfit(detail: &'static str) -> Refusal {
-    Refusal::new(Reason::Malformed { line: 1, column: 1 }).detail(detail)
+fn misfit(pointer: &str) -> Refusal {
+    let message = "must be a JSON object";
+    let detail = match pointer {
+        "" => format!("the body {message}"),
+        pointer => format!("field `{pointer}` {message}"),
+    };
+    let violation = Violation::new(pointer, "type", message);
+    Refusal::new(Reason::Invalid(violation.into())).detail(detail)
 }

@@ -11,10 +11,11 @@ use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
+use tower_callback_action::Rule;
 use tower_callback_contract::{Action, Callback, Refusal};
 use tower_callback_dedup::Outcome;
 use tower_callback_koipy::{
-    KoipyContract, KoipyLayer, OnMessage, Payload, PreSendReply, Reply, ResultReply,
+    HookRequest, KoipyContract, KoipyLayer, OnMessage, PreSendReply, Reply, ResultReply,
     hook::{self, Hook},
 };
 use tower_test::mock::pair;
@@ -111,7 +112,7 @@ async fn r03_what_cannot_be_read_lets_the_test_go_on_and_says_why() {
 async fn a_payload_that_does_not_fit_its_model_fails_the_same_way() {
     let handler = service_fn(async |request: Req| {
         let callback: &Callback = request.extensions().get().unwrap();
-        let refusal = Payload::try_from(callback).unwrap_err();
+        let refusal = HookRequest::try_from(callback).unwrap_err();
         let mut reply = refusal.to_problem().map(Full::from);
         reply.extensions_mut().insert(refusal);
         Ok::<_, Infallible>(reply)
@@ -148,6 +149,23 @@ async fn d01_a_copy_gets_the_same_reply_also_in_the_other_spelling() {
 }
 
 #[tokio::test]
+async fn d14_a_picture_of_up_to_a_mebibyte_is_replayed() {
+    for (bytes, outcome) in [(1 << 20, Outcome::Replayed), ((1 << 20) + 1, Outcome::First)] {
+        let photo = [b"\x89PNG\r\n\x1a\n", &*vec![0; bytes - 8]].concat();
+        let photo = Reply::photo(photo).unwrap();
+        let handler = service_fn(move |_: Req| {
+            std::future::ready(Ok::<_, Infallible>(Res::from(photo.clone())))
+        });
+        let service = KoipyLayer::on_result().layer(handler);
+        let first = service.clone().oneshot(callback(ON_RESULT)).await.unwrap();
+        assert_eq!(first.into_body().collect().await.unwrap().to_bytes().len(), bytes);
+        let copy = service.oneshot(callback(ON_RESULT)).await.unwrap();
+        assert_eq!(copy.extensions().get(), Some(&outcome));
+        assert_eq!(copy.into_body().collect().await.unwrap().to_bytes().len(), bytes);
+    }
+}
+
+#[tokio::test]
 async fn three_hooks_of_one_message_are_three_callbacks() {
     fn id_of<H: Hook>(contract: &KoipyContract<H>, body: &'static str) -> String {
         use tower_callback_contract::{Contract, as_written};
@@ -169,7 +187,7 @@ async fn three_hooks_of_one_message_are_three_callbacks() {
 async fn replies_arrive_as_they_were_written() {
     let png = b"\x89PNG\r\n\x1a\n....";
     let payload = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = Payload::try_from(&payload).unwrap().result;
+    let result = HookRequest::try_from(&payload).unwrap().result;
     let columns = ResultReply::to(&result).column("NewKey", ["a", "b", "c"]).unwrap();
     for reply in [
         Reply::proceed(),
@@ -216,16 +234,33 @@ async fn the_table_can_be_edited_for_a_route() {
 }
 
 #[tokio::test]
+async fn a_letter_that_its_sink_did_not_take_is_accepted_unless_it_is_to_fail_closed() {
+    let sink = service_fn(async |_: Request<Bytes>| Err::<(), _>("the disk is full"));
+    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(plain(422, "poison")));
+    let unkept = "the dead-letter sink is not available";
+    for (layer, action) in [(KoipyLayer::on_message(), Action::Accept), (closed(), refuse(unkept))]
+    {
+        let layer = layer.action(|action| action.on(422, Rule::dead_letter(sink)));
+        let service = layer.layer(handler);
+        for outcome in [Outcome::First, Outcome::Replayed] {
+            let reply = service.clone().oneshot(callback(ON_MESSAGE)).await.unwrap();
+            assert_eq!(reply.extensions().get(), Some(&outcome));
+            assert_eq!(read(reply).await, action);
+        }
+    }
+}
+
+#[tokio::test]
 async fn columns_that_do_not_fit_are_not_sent() {
     let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = Payload::try_from(&callback).unwrap().result;
+    let result = HookRequest::try_from(&callback).unwrap().result;
     assert_eq!(result.rows(), Some(3));
     let error = ResultReply::to(&result).column("x", [1, 2]).unwrap_err();
     assert_eq!(error.to_string(), "column `x` has 2 values for 3 nodes");
     assert_eq!(Refusal::from(error).reason().code(), "handler-failed");
 
     let failed = Callback::new(r#"{"result": {"error": "timeout"}}"#.into(), |name| name);
-    let failed = Payload::try_from(&failed).unwrap().result;
+    let failed = HookRequest::try_from(&failed).unwrap().result;
     assert_eq!((failed.rows(), failed.error()), (None, Some("timeout")));
     let error = ResultReply::to(&failed).column("x", [1]).unwrap_err();
     assert_eq!(error.to_string(), "column `x` has no nodes to belong to");
@@ -236,7 +271,7 @@ async fn columns_that_do_not_fit_are_not_sent() {
 #[test]
 fn a_result_goes_back_without_what_it_did_not_change() {
     let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = Payload::try_from(&callback).unwrap().result;
+    let result = HookRequest::try_from(&callback).unwrap().result;
     let reply = ResultReply::to(&result).column("类型", ["a", "b", "c"]).unwrap();
     let wire: Response<Bytes> = Reply::from(reply).into();
     let expected = serde_json::json!({"result": {"类型": ["a", "b", "c"]}});

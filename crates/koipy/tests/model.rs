@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 use tower_callback_contract::{Callback, Refusal};
-use tower_callback_koipy::{Payload, spelling};
+use tower_callback_koipy::{HookRequest, spelling};
 
 const ON_MESSAGE: &str = include_str!("payloads/on_message.json");
 const ON_PRE_SEND: &str = include_str!("payloads/on_pre_send.json");
 const ON_RESULT: &str = include_str!("payloads/on_result.json");
 
-fn read(body: impl Into<String>) -> Result<Payload, Refusal> {
-    Payload::try_from(&Callback::new(body.into().into(), spelling))
+fn read(body: impl Into<String>) -> Result<HookRequest, Refusal> {
+    HookRequest::try_from(&Callback::new(body.into().into(), spelling))
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_result_is_read_and_numbers_may_be_text() {
 fn everything_may_be_absent_or_null() {
     let nulls = json!({"message": null, "config": null, "slaveRequest": null, "result": null});
     for body in [json!({}), nulls] {
-        assert_eq!(read(body.to_string()).unwrap(), Payload::default());
+        assert_eq!(read(body.to_string()).unwrap(), HookRequest::default());
     }
     let nulls = json!({
         "message": {"id": null, "date": null, "chat": null, "from_user": {"id": null, "username": null}},
@@ -133,6 +133,8 @@ fn what_does_not_fit_is_refused_without_a_word_of_it() {
         let problem = read(body.to_string()).unwrap_err().to_problem();
         let problem: Value = serde_json::from_slice(problem.body()).unwrap();
         assert_eq!(problem["detail"], detail, "{body}");
+        let pointer = format!("/{}", body.as_object().unwrap().keys().next().unwrap());
+        assert_eq!(problem["violations"][0]["pointer"], pointer, "{body}");
     }
     assert!(read("[]").is_err());
 }

@@ -3,6 +3,8 @@ use std::time::Duration;
 use tower_callback_contract::Id;
 
 /// Where a message came in the order of its conversation. In the request's extensions.
+///
+/// With the feature `axum` it is an extractor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {

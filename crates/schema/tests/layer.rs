@@ -23,6 +23,7 @@ use tower_callback_contract::{
 };
 use tower_callback_schema::{Schema, SchemaLayer, Validated, Violations};
 use tower_test::mock::{Handle, Mock, pair};
+use tracing::subscriber::NoSubscriber;
 use tracing_subscriber::fmt::MakeWriter;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -138,6 +139,9 @@ fn a_share_of_more_than_all_is_a_mistake() {
 #[test]
 fn v02_an_event_says_where_in_the_schema_and_nothing_of_the_payload() {
     let log = Log::default();
+    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
+    // and that may have none. With two it asks both.
+    let _other = tracing::Dispatch::new(NoSubscriber::new());
     let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();

@@ -169,6 +169,27 @@ fn branches_that_lead_to_one_child_end_all_the_same() {
     }
 }
 
+/// Each rule fails once, and each time costs a sixtieth of what a document may cost, or twice that.
+#[test]
+fn every_look_at_a_document_is_paid_for() {
+    const LOOKS: usize = 1 << 14;
+    let text = "x".repeat(64 * LOOKS);
+    let names: Vec<_> = (0..LOOKS).map(|name| name.to_string()).collect();
+    let but_one = names[1..].iter().map(|name| (name.clone(), Value::Null)).collect();
+    for (rule, document) in [
+        (json!({"maxLength": 1}), json!(text)),
+        (json!({"propertyNames": {"maxLength": 1}}), json!({ text: 0 })),
+        (json!({"uniqueItems": true}), Value::from(vec![0; LOOKS])),
+        (json!({"contains": {"const": 1}}), Value::from(vec![0; LOOKS])),
+        (json!({"required": names}), Value::Object(but_one)),
+    ] {
+        let rules = vec![json!({"$ref": "#/$defs/rule"}); 100];
+        let schema = schema(&json!({"$defs": {"rule": &rule}, "allOf": rules}));
+        let count = violations(&schema, &document).count();
+        assert!((25..70).contains(&count), "{count} of {}", rule.to_string().split_at(12).0);
+    }
+}
+
 #[test]
 fn a_document_as_deep_as_may_be_needs_no_more_stack_than_a_thread_has() {
     let schema = schema(&json!({

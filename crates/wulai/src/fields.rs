@@ -2,7 +2,7 @@ use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::Deserialize;
 use serde_json::{Map, Number, Value};
-use tower_callback_contract::{Callback, Reason, Refusal, Timestamp};
+use tower_callback_contract::{Callback, Reason, Refusal, Timestamp, Violation};
 
 use crate::spelling::spelling;
 
@@ -22,6 +22,8 @@ pub(crate) struct Misfit {
     what: Cow<'static, str>,
 }
 
+const MISSING: &str = "is missing";
+
 // ===== impl Fields =====
 
 impl Fields {
@@ -31,7 +33,7 @@ impl Fields {
         name: &str,
         read: impl FnOnce(Value) -> Result<T, Misfit>,
     ) -> Result<T, Misfit> {
-        self.optional(name, read)?.ok_or_else(|| Misfit::new("is missing").under(name))
+        self.optional(name, read)?.ok_or_else(|| Misfit::new(MISSING).under(name))
     }
 
     /// Takes a field that may be absent or null.
@@ -117,7 +119,10 @@ impl fmt::Display for Misfit {
 
 impl From<Misfit> for Refusal {
     fn from(misfit: Misfit) -> Self {
-        Self::new(Reason::Malformed { line: 1, column: 1 }).detail(misfit.to_string())
+        let detail = misfit.to_string();
+        let keyword = if misfit.what == MISSING { "required" } else { "type" };
+        let violation = Violation::new(misfit.pointer, keyword, misfit.what);
+        Self::new(Reason::Invalid(violation.into())).detail(detail)
     }
 }
 

@@ -73,7 +73,7 @@
 //! | … with two values | 400 `ambiguous` |
 //! | a copy comes in the other spelling | it has the same id, and says the same |
 //! | the id is absent, empty or no text | the envelope has none; the typed model refuses an absent or ill-typed one |
-//! | a required field is missing or ill-typed | the typed model refuses it: 400 `malformed`, naming the field |
+//! | a required field is missing or ill-typed | the typed model refuses it: 400 `invalid`, naming the field |
 //! | a text is too long | the typed model refuses it, and so does [`WulaiSchemaLayer`], which names all that is wrong |
 //! | a handler's reply to a message route does not match its schema | with [`WulaiSchemaLayer::route_response`], the platform gets its own answers back |
 //! | a kind of message, a type or a source is new | it is the `Other` of its enum |

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tower_callback::{
     Callback, Id, Refusal,
     koipy::{
-        KoipyLayer, NotAPhoto, OnMessage, OnPreSend, OnResult, Payload, PreSendReply, Reply,
+        HookRequest, KoipyLayer, NotAPhoto, OnMessage, OnPreSend, OnResult, PreSendReply, Reply,
         ResultReply,
         hook::{self, Hook},
     },
@@ -137,7 +137,7 @@ async fn on_message(
     State(desk): State<Arc<Desk>>,
     Extension(callback): Extension<Callback>,
 ) -> Result<Reply, Failure> {
-    let message = Payload::try_from(&callback)?.message;
+    let message = HookRequest::try_from(&callback)?.message;
     if desk.blacklist.holds(&message) {
         desk.ledger.count_refused().await?;
         return Ok(Reply::refuse("你已被拉黑！"));
@@ -160,7 +160,7 @@ async fn on_pre_send(
     State(desk): State<Arc<Desk>>,
     Extension(callback): Extension<Callback>,
 ) -> Result<Reply, Failure> {
-    let payload = Payload::try_from(&callback)?;
+    let payload = HookRequest::try_from(&callback)?;
     let creator = || payload.slave_request.task.as_ref()?.creator.as_ref()?.parse().ok();
     let Some(user) = payload.message.sender_id().or_else(creator) else {
         return Ok(Reply::proceed());
@@ -179,7 +179,7 @@ async fn on_result(
     State(desk): State<Arc<Desk>>,
     Extension(callback): Extension<Callback>,
 ) -> Result<Reply, Failure> {
-    let result = Payload::try_from(&callback)?.result;
+    let result = HookRequest::try_from(&callback)?.result;
     desk.ledger.count_result(result.rows().unwrap_or(0)).await?;
     if result.rows().is_none() {
         return Ok(Reply::proceed());

@@ -6,7 +6,7 @@
 use std::{
     io,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, LazyLock, Mutex},
     task::{Context, Poll},
     time::Duration,
 };
@@ -16,6 +16,10 @@ use http::{HeaderValue, Request, Response, StatusCode, request};
 use http_body::{Body, Frame, SizeHint};
 use tower_callback_contract::{
     Action, Callback, Content, Contract, Envelope, Exchange, Refusal, Timing,
+};
+use tracing::{
+    Dispatch,
+    subscriber::{DefaultGuard, NoSubscriber, set_default},
 };
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -132,12 +136,16 @@ impl Body for AnyBody {
 #[derive(Clone, Default, Debug)]
 pub struct Events(Arc<Mutex<Vec<u8>>>);
 
-pub fn capture_events() -> (Events, tracing::subscriber::DefaultGuard) {
+pub fn capture_events() -> (Events, DefaultGuard) {
+    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
+    // and that may have none. With two it asks both.
+    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&OTHER);
     let events = Events::default();
     let writer = events.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    (events, tracing::subscriber::set_default(subscriber))
+    (events, set_default(subscriber))
 }
 
 impl Events {

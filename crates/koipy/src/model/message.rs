@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    payload::Unknown,
+    hook_request::Unknown,
     read::{integer, text},
 };
 use crate::Secret;

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::Value;
-use tower_callback_contract::{Callback, Reason, Refusal, ValueRef};
+use tower_callback_contract::{Callback, Reason, Refusal, ValueRef, Violation};
 
 use crate::spelling::spelling;
 
@@ -15,8 +15,10 @@ pub(super) fn section<T: DeserializeOwned + Default>(
         let error = error.to_string();
         // What stands before it quotes the payload.
         let expected = error.rsplit_once("expected ").map_or("another value", |(_, what)| what);
-        let detail = format!("field `/{name}` does not fit: expected {expected}");
-        Refusal::new(Reason::Malformed { line: 1, column: 1 }).detail(detail)
+        let message = format!("does not fit: expected {expected}");
+        let detail = format!("field `/{name}` {message}");
+        let violation = Violation::new(format!("/{name}"), "type", message);
+        Refusal::new(Reason::Invalid(violation.into())).detail(detail)
     })
 }
 

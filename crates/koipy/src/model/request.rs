@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::{
-    payload::Unknown,
+    hook_request::Unknown,
     read::{integer, list, text},
 };
 use crate::Secret;

@@ -211,7 +211,7 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use tower_callback_contract::Callback;
-    use tower_callback_koipy::Payload;
+    use tower_callback_koipy::HookRequest;
 
     use super::*;
 
@@ -238,7 +238,7 @@ mod tests {
             for payload in [documented(&payload), payload] {
                 let callback =
                     Callback::new(payload.to_string().into(), OnMessage::new().spelling());
-                let payload = Payload::try_from(&callback).unwrap();
+                let payload = HookRequest::try_from(&callback).unwrap();
                 assert_eq!(payload.message.sender_id(), Some(user_id("anna-1")));
                 assert_eq!(payload.message.from_user.unwrap().username.unwrap(), "anna_1");
             }

@@ -6,7 +6,7 @@ use crate::Secret;
 
 /// What koipy sends to each of its hooks.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Payload {
+pub struct HookRequest {
     /// The command, as Telegram has it; empty where no message led to the call.
     pub message: Message,
     /// The bot's configuration, tokens and all.
@@ -22,7 +22,7 @@ pub struct Payload {
 /// Fields as they came, which no model knows.
 pub type Unknown = Secret<Map<String, Value>>;
 
-impl TryFrom<&Callback> for Payload {
+impl TryFrom<&Callback> for HookRequest {
     type Error = Refusal;
 
     fn try_from(callback: &Callback) -> Result<Self, Refusal> {
