@@ -68,7 +68,11 @@ impl Callback {
     #[must_use]
     pub fn into_request<B: From<Bytes>>(self, mut head: request::Parts) -> Request<B> {
         let body = B::from(self.inner.body.clone());
-        head.extensions.insert(self);
+        let known = head.extensions.get::<Self>();
+        // For all layers but the first, it is there already.
+        if !known.is_some_and(|known| Arc::ptr_eq(&known.inner, &self.inner)) {
+            head.extensions.insert(self);
+        }
         Request::from_parts(head, body)
     }
 
