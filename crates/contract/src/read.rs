@@ -2,10 +2,13 @@
 
 use std::{fmt, str};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::{
+    Deserialize,
+    de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor},
+};
 
 use crate::{
-    Refusal, Spelling,
+    Refusal, Spelling, as_written,
     digest::{self, digest},
     document::Document,
     json,
@@ -37,6 +40,16 @@ fn read_plain(body: &[u8], spelling: Spelling) -> Option<Read> {
     let digest = Reader(&mut pass).deserialize(&mut json).ok()?;
     json.end().ok()?;
     Some(Read { document: pass.document, digest })
+}
+
+impl<'de> Deserialize<'de> for Document {
+    /// Refuses a key that stands twice.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let document = Document::with_room_for(512);
+        let mut pass = Pass { spelling: as_written, document, open: Vec::with_capacity(32) };
+        Reader(&mut pass).deserialize(deserializer)?;
+        Ok(pass.document)
+    }
 }
 
 struct Pass {

@@ -1,8 +1,13 @@
 use std::{borrow::Cow, fmt, time::Duration};
 
-use serde::Deserialize;
+use serde::{
+    Deserialize,
+    de::value::{Error as NoWord, StrDeserializer},
+};
 use serde_json::{Map, Number, Value};
-use tower_callback_contract::{Callback, Reason, Refusal, Timestamp, Violation};
+use tower_callback_contract::{
+    Callback, Document, Reason, Refusal, Timestamp, ValueRef, Violation,
+};
 
 use crate::spelling::spelling;
 
@@ -10,9 +15,20 @@ use crate::spelling::spelling;
 ///
 /// Models are read through it rather than by serde's derive, which takes an array for an object,
 /// refuses two spellings that agree, and quotes payload in its errors.
+pub(crate) struct Fields<'a>(Vec<Field<'a>>);
+
+struct Field<'a> {
+    key: &'a str,
+    /// The canonical name.
+    name: &'a str,
+    value: ValueRef<'a>,
+    is_taken: bool,
+}
+
+/// What models are read from by serde.
 #[derive(Deserialize)]
-#[serde(try_from = "Value")]
-pub(crate) struct Fields(Map<String, Value>);
+#[serde(transparent)]
+pub(crate) struct Whole(Document);
 
 /// Where a document does not fit its model. Names the field, never its value.
 #[derive(Debug, PartialEq, Eq)]
@@ -26,12 +42,12 @@ const MISSING: &str = "is missing";
 
 // ===== impl Fields =====
 
-impl Fields {
+impl<'a> Fields<'a> {
     /// Takes a field that must be there.
     pub(crate) fn required<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(Value) -> Result<T, Misfit>,
+        read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
     ) -> Result<T, Misfit> {
         self.optional(name, read)?.ok_or_else(|| Misfit::new(MISSING).under(name))
     }
@@ -40,7 +56,7 @@ impl Fields {
     pub(crate) fn optional<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(Value) -> Result<T, Misfit>,
+        read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
     ) -> Result<Option<T>, Misfit> {
         self.take(name)
             .and_then(|value| value.map(read).transpose())
@@ -51,47 +67,59 @@ impl Fields {
     pub(crate) fn list<T>(
         &mut self,
         name: &str,
-        item: impl Fn(Value) -> Result<T, Misfit>,
+        item: impl Fn(ValueRef<'a>) -> Result<T, Misfit>,
     ) -> Result<Vec<T>, Misfit> {
         self.optional(name, list_of(item)).map(Option::unwrap_or_default)
     }
 
     /// Whether a field is there and not null.
     pub(crate) fn has(&self, name: &str) -> bool {
-        get(&self.0, name).is_some_and(|value| !value.is_null())
+        self.0.iter().any(|field| field.name == name && !field.value.is_null())
     }
 
     /// The spellings in which a field stands.
     pub(crate) fn keys(&self, name: &str) -> Vec<String> {
-        keys_of(&self.0, name)
+        let fields = self.0.iter().filter(|field| field.name == name);
+        fields.map(|field| field.key.to_owned()).collect()
     }
 
     /// What nobody took, as it was spelled.
     pub(crate) fn rest(self) -> Map<String, Value> {
-        self.0
+        let left = self.0.into_iter().filter(|field| !field.is_taken);
+        left.map(|field| (field.key.to_owned(), field.value.to_value())).collect()
     }
 
-    fn take(&mut self, name: &str) -> Result<Option<Value>, Misfit> {
-        let mut taken = Vec::new();
-        self.0.retain(|key, value| {
-            let other = spelling(key) != name;
-            if !other {
-                taken.push(value.take());
+    fn take(&mut self, name: &str) -> Result<Option<ValueRef<'a>>, Misfit> {
+        let mut taken: Option<ValueRef<'a>> = None;
+        for field in self.0.iter_mut().filter(|field| field.name == name) {
+            field.is_taken = true;
+            if taken.is_some_and(|taken| taken.to_value() != field.value.to_value()) {
+                return Err(Misfit::new("has two spellings with different values"));
             }
-            other
-        });
-        if taken.windows(2).any(|two| two[0] != two[1]) {
-            return Err(Misfit::new("has two spellings with different values"));
+            taken = Some(field.value);
         }
-        Ok(taken.pop().filter(|value| !value.is_null()))
+        Ok(taken.filter(|value| !value.is_null()))
     }
 }
 
-impl TryFrom<Value> for Fields {
+impl<'a> TryFrom<ValueRef<'a>> for Fields<'a> {
     type Error = Misfit;
 
-    fn try_from(value: Value) -> Result<Self, Misfit> {
-        map(value).map(Self)
+    fn try_from(value: ValueRef<'a>) -> Result<Self, Misfit> {
+        let fields = value.as_object().ok_or_else(|| Misfit::new("must be a JSON object"))?;
+        let field = |(key, value)| Field { key, name: spelling(key), value, is_taken: false };
+        Ok(Self(fields.map(field).collect()))
+    }
+}
+
+// ===== impl Whole =====
+
+impl Whole {
+    pub(crate) fn read<T>(&self) -> Result<T, Misfit>
+    where
+        T: for<'a> TryFrom<Fields<'a>, Error = Misfit>,
+    {
+        object(self.0.root())
     }
 }
 
@@ -129,9 +157,9 @@ impl From<Misfit> for Refusal {
 /// Reads a callback's document, which was parsed before, as a model.
 pub(crate) fn read<T>(callback: &Callback) -> Result<T, Refusal>
 where
-    T: TryFrom<Fields, Error = Misfit>,
+    T: for<'a> TryFrom<Fields<'a>, Error = Misfit>,
 {
-    Ok(object(callback.json()?.to_value())?)
+    Ok(object(callback.json()?)?)
 }
 
 /// The field of this canonical name, in whichever spelling it stands.
@@ -146,42 +174,40 @@ pub(crate) fn keys_of(object: &Map<String, Value>, name: &str) -> Vec<String> {
     keys.cloned().collect()
 }
 
-pub(crate) fn object<T>(value: Value) -> Result<T, Misfit>
+pub(crate) fn object<'a, T>(value: ValueRef<'a>) -> Result<T, Misfit>
 where
-    T: TryFrom<Fields, Error = Misfit>,
+    T: TryFrom<Fields<'a>, Error = Misfit>,
 {
     Fields::try_from(value)?.try_into()
 }
 
-pub(crate) fn list_of<T>(
-    item: impl Fn(Value) -> Result<T, Misfit>,
-) -> impl FnOnce(Value) -> Result<Vec<T>, Misfit> {
+pub(crate) fn list_of<'a, T>(
+    item: impl Fn(ValueRef<'a>) -> Result<T, Misfit>,
+) -> impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Misfit> {
     move |value| {
-        let Value::Array(items) = value else {
-            return Err(Misfit::new("must be an array"));
-        };
-        let numbered = items.into_iter().enumerate();
+        let items = value.as_array().ok_or_else(|| Misfit::new("must be an array"))?;
+        let numbered = items.enumerate();
         numbered.map(|(index, value)| item(value).map_err(|misfit| misfit.under(index))).collect()
     }
 }
 
-pub(crate) fn map(value: Value) -> Result<Map<String, Value>, Misfit> {
-    match value {
+pub(crate) fn map(value: ValueRef<'_>) -> Result<Map<String, Value>, Misfit> {
+    match value.to_value() {
         Value::Object(fields) => Ok(fields),
         _ => Err(Misfit::new("must be a JSON object")),
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "has the signature of the other readers")]
-pub(crate) fn anything(value: Value) -> Result<Value, Misfit> {
-    Ok(value)
+pub(crate) fn anything(value: ValueRef<'_>) -> Result<Value, Misfit> {
+    Ok(value.to_value())
 }
 
 /// At most so many of a list.
-pub(crate) fn at_most<T>(
+pub(crate) fn at_most<'a, T>(
     max: usize,
-    list: impl FnOnce(Value) -> Result<Vec<T>, Misfit>,
-) -> impl FnOnce(Value) -> Result<Vec<T>, Misfit> {
+    list: impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Misfit>,
+) -> impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Misfit> {
     move |value| match list(value)? {
         items if items.len() <= max => Ok(items),
         _ => Err(Misfit::new(format!("must have at most {max} items"))),
@@ -189,9 +215,9 @@ pub(crate) fn at_most<T>(
 }
 
 /// An object of which at most one of these fields is there.
-pub(crate) fn one_of<const N: usize>(
+pub(crate) fn one_of<'a, const N: usize>(
     names: [&'static str; N],
-) -> impl FnOnce(Value) -> Result<Map<String, Value>, Misfit> {
+) -> impl FnOnce(ValueRef<'a>) -> Result<Map<String, Value>, Misfit> {
     move |value| {
         let fields = map(value)?;
         let there = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
@@ -202,31 +228,30 @@ pub(crate) fn one_of<const N: usize>(
     }
 }
 
-pub(crate) fn text(value: Value) -> Result<String, Misfit> {
-    match value {
-        Value::String(text) => Ok(text),
-        _ => Err(Misfit::new("must be a string")),
-    }
+pub(crate) fn text(value: ValueRef<'_>) -> Result<String, Misfit> {
+    value.as_str().map(str::to_owned).ok_or_else(|| Misfit::new("must be a string"))
 }
 
 /// A text of so many characters, which are Unicode scalar values.
-pub(crate) fn chars(min: usize, max: usize) -> impl FnOnce(Value) -> Result<String, Misfit> {
+pub(crate) fn chars<'a>(
+    min: usize,
+    max: usize,
+) -> impl FnOnce(ValueRef<'a>) -> Result<String, Misfit> {
     move |value| text(value).and_then(|text| of_length(min, max, text))
 }
 
 /// A string, or an integer as its decimal text: what an [`Id`](tower_callback_contract::Id) takes.
-pub(crate) fn id_text(value: Value) -> Result<String, Misfit> {
-    let number = match value {
-        Value::String(text) => return Ok(text),
-        Value::Number(number) => integer(&number),
-        _ => None,
-    };
+pub(crate) fn id_text(value: ValueRef<'_>) -> Result<String, Misfit> {
+    if let Some(text) = value.as_str() {
+        return Ok(text.to_owned());
+    }
+    let number = value.as_number().and_then(integer);
     let number = number.ok_or_else(|| Misfit::new("must be a string or an integer"))?;
     Ok(number.to_string())
 }
 
 /// The same, of 1 to so many characters.
-pub(crate) fn id(max: usize) -> impl FnOnce(Value) -> Result<String, Misfit> {
+pub(crate) fn id<'a>(max: usize) -> impl FnOnce(ValueRef<'a>) -> Result<String, Misfit> {
     move |value| id_text(value).and_then(|text| of_length(1, max, text))
 }
 
@@ -257,26 +282,25 @@ fn integer(number: &Number) -> Option<i128> {
 }
 
 /// A word of a list that may grow.
-pub(crate) fn word<T: for<'de> Deserialize<'de>>(value: Value) -> Result<T, Misfit> {
-    let is_text = value.is_string();
-    let word = is_text.then(|| T::deserialize(value).ok()).flatten();
-    word.ok_or_else(|| Misfit::new("must be a string"))
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(value: ValueRef<'_>) -> Result<T, Misfit> {
+    value.as_str().and_then(word_of).ok_or_else(|| Misfit::new("must be a string"))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
-pub(crate) fn flag(value: Value) -> Result<bool, Misfit> {
+pub(crate) fn word_of<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+    T::deserialize(StrDeserializer::<NoWord>::new(text)).ok()
+}
+
+pub(crate) fn flag(value: ValueRef<'_>) -> Result<bool, Misfit> {
     value.as_bool().ok_or_else(|| Misfit::new("must be a boolean"))
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
-pub(crate) fn score(value: Value) -> Result<f64, Misfit> {
-    let score = value.as_f64().filter(|score| *score <= 1.0);
+pub(crate) fn score(value: ValueRef<'_>) -> Result<f64, Misfit> {
+    let score = value.as_number().and_then(Number::as_f64).filter(|score| *score <= 1.0);
     score.ok_or_else(|| Misfit::new("must be a number up to 1"))
 }
 
 /// A number of seconds, up to a week.
-#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
-pub(crate) fn delay(value: Value) -> Result<Duration, Misfit> {
+pub(crate) fn delay(value: ValueRef<'_>) -> Result<Duration, Misfit> {
     let seconds = value.as_number().and_then(integer).and_then(|seconds| seconds.try_into().ok());
     let seconds = seconds.filter(|seconds| *seconds <= 7 * 24 * 60 * 60);
     let delay = seconds.map(Duration::from_secs);
@@ -284,23 +308,20 @@ pub(crate) fn delay(value: Value) -> Result<Duration, Misfit> {
 }
 
 /// A number or a string, without a meaning of its own.
-pub(crate) fn opaque(value: Value) -> Result<Value, Misfit> {
-    match value {
-        Value::Number(_) | Value::String(_) => Ok(value),
+pub(crate) fn opaque(value: ValueRef<'_>) -> Result<Value, Misfit> {
+    match value.to_value() {
+        value @ (Value::Number(_) | Value::String(_)) => Ok(value),
         _ => Err(Misfit::new("must be a number or a string")),
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "has the signature of the other readers")]
-pub(crate) fn time(value: Value) -> Result<Timestamp, Misfit> {
-    let time = match &value {
+pub(crate) fn time(value: ValueRef<'_>) -> Result<Timestamp, Misfit> {
+    let time = if let Some(text) = value.as_str() {
         // As many digits as are sure to be a number of 64 bits.
-        Value::String(text) if text.len() > 19 => None,
-        Value::Number(number) => {
-            integer(number).and_then(|number| number.try_into().ok()).map(Timestamp::from_magnitude)
-        }
-        Value::String(text) => Timestamp::from_digits(text),
-        _ => None,
+        Some(text).filter(|text| text.len() <= 19).and_then(Timestamp::from_digits)
+    } else {
+        let number = value.as_number().and_then(integer);
+        number.and_then(|number| number.try_into().ok()).map(Timestamp::from_magnitude)
     };
     time.ok_or_else(|| Misfit::new("must be a time in milliseconds"))
 }
@@ -311,28 +332,31 @@ mod tests {
 
     use super::*;
 
-    fn fields(value: Value) -> Fields {
-        Fields::try_from(value).unwrap()
+    fn fields(document: &Document) -> Fields<'_> {
+        Fields::try_from(document.root()).unwrap()
     }
 
     #[test]
     fn a_field_is_taken_in_every_spelling_at_once() {
         let document = json!({"similarResponse": [1], "similar_responses": [1], "x": 2});
-        let mut fields = fields(document);
+        let document = Document::from(&document);
+        let mut fields = fields(&document);
         assert_eq!(fields.optional("similar_response", anything), Ok(Some(json!([1]))));
         assert_eq!(Value::from(fields.rest()), json!({"x": 2}));
     }
 
     #[test]
     fn spellings_that_differ_are_refused() {
-        let mut fields = fields(json!({"msgId": "secret", "msg_id": "other"}));
+        let document = Document::from(&json!({"msgId": "secret", "msg_id": "other"}));
+        let mut fields = fields(&document);
         let misfit = fields.required("msg_id", text).unwrap_err().to_string();
         assert_eq!(misfit, "field `/msg_id` has two spellings with different values");
     }
 
     #[test]
     fn null_is_absent() {
-        let mut fields = fields(json!({"a": null, "b": null}));
+        let document = Document::from(&json!({"a": null, "b": null}));
+        let mut fields = fields(&document);
         assert!(!fields.has("a"));
         assert_eq!(fields.optional("a", text), Ok(None));
         assert_eq!(fields.required("b", text), Err(Misfit::new("is missing").under("b")));
@@ -340,7 +364,8 @@ mod tests {
 
     #[test]
     fn a_misfit_is_named_by_its_path() {
-        let mut fields = fields(json!({"quickReply": ["a", 7]}));
+        let document = Document::from(&json!({"quickReply": ["a", 7]}));
+        let mut fields = fields(&document);
         let misfit = fields.list("quick_reply", text).unwrap_err();
         assert_eq!(misfit.to_string(), "field `/quick_reply/1` must be a string");
     }
@@ -348,7 +373,7 @@ mod tests {
     #[test]
     fn only_an_object_has_fields() {
         for value in [json!([]), json!(null), json!("{}"), json!(1)] {
-            let misfit = Fields::try_from(value).err().unwrap();
+            let misfit = Fields::try_from(Document::from(&value).root()).err().unwrap();
             assert_eq!(misfit.to_string(), "the document must be a JSON object");
         }
     }

@@ -5,8 +5,7 @@
 //! required fields are checked, as the [schemas](crate::schema) do it. `null` is absent, and so is an empty list; what is not known yet is kept in `other`.
 //! Models are written in the canonical spelling.
 //!
-//! Read through serde from text, a model cannot see that a key stood twice: serde keeps the last.
-//! The callback's reader refuses that.
+//! A key that stands twice is refused, by the callback's reader as by serde.
 //!
 //! `Debug` shows everything, messages of users included: keep it out of logs.
 
@@ -25,3 +24,36 @@ pub use self::{
     texts::{Custom, Event, RichText, ShareLink, Text},
     words::{MsgType, Source, VoiceType},
 };
+use crate::fields::{Misfit, Whole};
+
+macro_rules! read_by_serde {
+    ($($model:ty),+ $(,)?) => {$(
+        impl TryFrom<Whole> for $model {
+            type Error = Misfit;
+
+            fn try_from(document: Whole) -> Result<Self, Misfit> {
+                document.read()
+            }
+        }
+    )+};
+}
+
+read_by_serde![
+    Custom,
+    Delivery,
+    ErrorReport,
+    Event,
+    File,
+    Image,
+    MsgBody,
+    RichText,
+    RouteRequest,
+    SenderInfo,
+    ShareLink,
+    SimilarResponse,
+    SuggestedMessage,
+    SuggestedResponse,
+    Text,
+    Video,
+    Voice
+];

@@ -1,7 +1,6 @@
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::Value;
-use tower_callback_contract::{Callback, Refusal};
+use tower_callback_contract::{Callback, Refusal, ValueRef};
 
 use crate::{
     Suggestion,
@@ -53,11 +52,11 @@ impl RouteReply {
     /// Refuses what [`Callback::json`] refuses, and a request without a list of suggested
     /// responses, or without a word on dispatch.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
-        let request = Fields::try_from(callback.json()?.to_value())?;
+        let request = Fields::try_from(callback.json()?)?;
         Ok(Self::of(request)?)
     }
 
-    fn of(mut request: Fields) -> Result<Self, Misfit> {
+    fn of(mut request: Fields<'_>) -> Result<Self, Misfit> {
         let suggestion = |value| map(value).map(Suggestion::from);
         let is_dispatch = Spelled::take(&mut request, "is_dispatch", flag)?;
         let suggestions = Spelled::take(&mut request, "suggested_response", list_of(suggestion))?;
@@ -128,10 +127,10 @@ impl Serialize for RouteReply {
 }
 
 impl<T: Serialize> Spelled<T> {
-    fn take(
-        fields: &mut Fields,
+    fn take<'a>(
+        fields: &mut Fields<'a>,
         name: &str,
-        read: impl FnOnce(Value) -> Result<T, Misfit>,
+        read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
     ) -> Result<Self, Misfit> {
         let keys = fields.keys(name);
         let value = fields.required(name, read)?;
@@ -146,7 +145,7 @@ impl<T: Serialize> Spelled<T> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::spelling;

@@ -2,7 +2,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    fields::{get, keys_of, word},
+    fields::{get, keys_of, word_of},
     model::Source,
     spelling::spelling,
 };
@@ -44,7 +44,7 @@ impl Suggestion {
     /// Which bot it comes from.
     #[must_use]
     pub fn source(&self) -> Option<Source> {
-        word(self.get("source")?.clone()).ok()
+        word_of(self.get("source")?.as_str()?)
     }
 
     /// The texts of its messages, in their order; messages of other kinds have none.

@@ -2,14 +2,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{Custom, Event, File, Image, RichText, ShareLink, Text, Video, Voice};
-use crate::fields::{Fields, Misfit, object};
+use crate::fields::{Fields, Misfit, Whole, object};
 
 /// A message: one kind of content under the key that names the kind.
 ///
 /// A kind not known yet is [`Other`](Self::Other) and no error: a message that is refused comes
 /// again and again. A handler should answer what it cannot show in some way, and accept it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, try_from = "Fields")]
+#[serde(untagged, try_from = "Whole")]
 #[non_exhaustive]
 pub enum MsgBody {
     /// `{"text": …}`
@@ -102,10 +102,10 @@ impl MsgBody {
     }
 }
 
-impl TryFrom<Fields> for MsgBody {
+impl TryFrom<Fields<'_>> for MsgBody {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         let mut kinds = Self::KINDS.into_iter().filter(|kind| fields.has(kind));
         let (kind, second) = (kinds.next(), kinds.next());
         if second.is_some() {
@@ -147,22 +147,23 @@ impl TryFrom<Fields> for MsgBody {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use tower_callback_contract::Document;
 
     use super::*;
 
-    fn read(value: Value) -> Result<MsgBody, String> {
-        object(value).map_err(|misfit: Misfit| misfit.to_string())
+    fn read(value: &Value) -> Result<MsgBody, String> {
+        object(Document::from(value).root()).map_err(|misfit: Misfit| misfit.to_string())
     }
 
     #[test]
     fn two_kinds_in_one_message_are_refused() {
         let two = json!({"text": {"content": "secret"}, "image": {"resource_url": "u"}});
-        assert_eq!(read(two), Err("the document must hold one kind of message".into()));
+        assert_eq!(read(&two), Err("the document must hold one kind of message".into()));
     }
 
     #[test]
     fn a_kind_that_is_null_is_absent() {
-        let body = read(json!({"text": {"content": "好"}, "image": null})).unwrap();
+        let body = read(&json!({"text": {"content": "好"}, "image": null})).unwrap();
         assert_eq!(body.text(), Some("好"));
     }
 
@@ -171,12 +172,12 @@ mod tests {
         for kind in MsgBody::KINDS {
             for wrong in [json!([]), json!(["a", "b", "c", "d"]), json!("a"), json!(1)] {
                 let expected = format!("field `/{kind}` must be a JSON object");
-                assert_eq!(read(json!({ kind: wrong })), Err(expected));
+                assert_eq!(read(&json!({ kind: wrong })), Err(expected));
             }
         }
         let needs_nothing = ["custom", "event"];
         for kind in MsgBody::KINDS {
-            let body = read(json!({ kind: {} }));
+            let body = read(&json!({ kind: {} }));
             assert_eq!(body.is_ok(), needs_nothing.contains(&kind), "{kind}");
         }
     }

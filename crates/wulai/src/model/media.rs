@@ -2,11 +2,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::VoiceType;
-use crate::fields::{Fields, Misfit, chars, text, word};
+use crate::fields::{Fields, Misfit, Whole, chars, text, word};
 
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Image {
     /// Where the picture is, in 1 to 512 characters.
     pub resource_url: String,
@@ -17,7 +17,7 @@ pub struct Image {
 
 /// A recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Voice {
     /// Where the recording is.
     pub resource_url: String,
@@ -34,7 +34,7 @@ pub struct Voice {
 
 /// A video.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Video {
     /// Where the video is.
     pub resource_url: String,
@@ -54,7 +54,7 @@ pub struct Video {
 
 /// A file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct File {
     /// Where the file is.
     pub resource_url: String,
@@ -68,10 +68,10 @@ pub struct File {
 
 // ===== impl Image =====
 
-impl TryFrom<Fields> for Image {
+impl TryFrom<Fields<'_>> for Image {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             resource_url: fields.required("resource_url", chars(1, 512))?,
             other: fields.rest(),
@@ -81,10 +81,10 @@ impl TryFrom<Fields> for Image {
 
 // ===== impl Voice =====
 
-impl TryFrom<Fields> for Voice {
+impl TryFrom<Fields<'_>> for Voice {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             voice_type: fields.optional("type", word)?,
@@ -96,10 +96,10 @@ impl TryFrom<Fields> for Voice {
 
 // ===== impl Video =====
 
-impl TryFrom<Fields> for Video {
+impl TryFrom<Fields<'_>> for Video {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             thumb: fields.optional("thumb", chars(0, 512))?,
@@ -112,10 +112,10 @@ impl TryFrom<Fields> for Video {
 
 // ===== impl File =====
 
-impl TryFrom<Fields> for File {
+impl TryFrom<Fields<'_>> for File {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             file_name: fields.optional("file_name", chars(0, 128))?,

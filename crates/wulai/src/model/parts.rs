@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use super::{MsgBody, Source};
 use crate::fields::{
-    Fields, Misfit, anything, chars, delay, flag, object, one_of, opaque, score, text, word,
+    Fields, Misfit, Whole, anything, chars, delay, flag, object, one_of, opaque, score, text, word,
 };
 
 /// The bots that may have found an answer.
@@ -13,7 +13,7 @@ pub(crate) const BOTS: [&str; 4] = ["qa", "chitchat", "task", "keyword"];
 
 /// Who a delivered message is from, as the user is to see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct SenderInfo {
     /// At most 128 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,7 +31,7 @@ pub struct SenderInfo {
 
 /// Another answer that might be meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct SimilarResponse {
     /// Where it leads.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,7 +50,7 @@ pub struct SimilarResponse {
 /// An answer the platform means to send, to be read. To change it, see
 /// [`Suggestion`](crate::Suggestion).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct SuggestedResponse {
     /// Whether it will be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -80,7 +80,7 @@ pub struct SuggestedResponse {
 
 /// One message of a [`SuggestedResponse`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct SuggestedMessage {
     /// The message.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,10 +108,10 @@ pub struct SuggestedMessage {
 
 // ===== impl SenderInfo =====
 
-impl TryFrom<Fields> for SenderInfo {
+impl TryFrom<Fields<'_>> for SenderInfo {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             avatar_url: fields.optional("avatar_url", chars(0, 128))?,
             nickname: fields.optional("nickname", chars(0, 32))?,
@@ -123,10 +123,10 @@ impl TryFrom<Fields> for SenderInfo {
 
 // ===== impl SimilarResponse =====
 
-impl TryFrom<Fields> for SimilarResponse {
+impl TryFrom<Fields<'_>> for SimilarResponse {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             url: fields.optional("url", text)?,
             source: fields.optional("source", word)?,
@@ -138,10 +138,10 @@ impl TryFrom<Fields> for SimilarResponse {
 
 // ===== impl SuggestedResponse =====
 
-impl TryFrom<Fields> for SuggestedResponse {
+impl TryFrom<Fields<'_>> for SuggestedResponse {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             is_send: fields.optional("is_send", flag)?,
             bot: fields.optional("bot", one_of(BOTS))?,
@@ -157,10 +157,10 @@ impl TryFrom<Fields> for SuggestedResponse {
 
 // ===== impl SuggestedMessage =====
 
-impl TryFrom<Fields> for SuggestedMessage {
+impl TryFrom<Fields<'_>> for SuggestedMessage {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             msg_body: fields.optional("msg_body", object)?,
             similar_response: fields.list("similar_response", object)?,

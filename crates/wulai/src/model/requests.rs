@@ -7,15 +7,15 @@ use super::{
 };
 use crate::{
     fields::{
-        Fields, Misfit, at_most, chars, flag, id, id_text, list_of, object, one_of, read, text,
-        time, word,
+        Fields, Misfit, Whole, at_most, chars, flag, id, id_text, list_of, object, one_of, read,
+        text, time, word,
     },
     kind::Kind,
 };
 
 /// A message delivery 消息投递: what the bot says to a user of your channel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Delivery {
     /// Who is to read it: 1 to 128 characters.
     pub user_id: String,
@@ -59,7 +59,7 @@ pub struct Delivery {
 ///
 /// To read. To answer it, see [`RouteReply`](crate::RouteReply).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct RouteRequest {
     /// Who asked: 1 to 128 characters.
     pub user_id: String,
@@ -86,7 +86,7 @@ pub struct RouteRequest {
 
 /// An error callback 错误回调: a message that could not be sent to a `WeChat` user.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct ErrorReport {
     /// Who did not get it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,10 +116,10 @@ pub enum AnyRequest {
 
 // ===== impl Delivery =====
 
-impl TryFrom<Fields> for Delivery {
+impl TryFrom<Fields<'_>> for Delivery {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             user_id: fields.required("user_id", id(128))?,
             msg_id: fields.required("msg_id", id(18))?,
@@ -150,10 +150,10 @@ impl TryFrom<&Callback> for Delivery {
 
 // ===== impl RouteRequest =====
 
-impl TryFrom<Fields> for RouteRequest {
+impl TryFrom<Fields<'_>> for RouteRequest {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             user_id: fields.required("user_id", id(128))?,
             msg_id: fields.required("msg_id", id(18))?,
@@ -178,10 +178,10 @@ impl TryFrom<&Callback> for RouteRequest {
 
 // ===== impl ErrorReport =====
 
-impl TryFrom<Fields> for ErrorReport {
+impl TryFrom<Fields<'_>> for ErrorReport {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             user_id: fields.optional("user_id", id_text)?,
             error_msg: fields.optional("error_msg", id_text)?,

@@ -1,11 +1,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::fields::{Fields, Misfit, anything, chars, text};
+use crate::fields::{Fields, Misfit, Whole, anything, chars, text};
 
 /// A text message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Text {
     /// The text, of 1 to 2048 characters.
     pub content: String,
@@ -16,7 +16,7 @@ pub struct Text {
 
 /// A link with a card around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct ShareLink {
     /// What the card says, in 1 to 128 characters.
     pub title: String,
@@ -35,7 +35,7 @@ pub struct ShareLink {
 
 /// A document with mark-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct RichText {
     /// Where the document is.
     pub resource_url: String,
@@ -46,7 +46,7 @@ pub struct RichText {
 
 /// A message whose meaning the bot's owner defined.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Custom {
     /// What it holds, of any type.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,7 +58,7 @@ pub struct Custom {
 
 /// Something that happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Fields")]
+#[serde(try_from = "Whole")]
 pub struct Event {
     /// What happened.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -73,20 +73,20 @@ pub struct Event {
 
 // ===== impl Text =====
 
-impl TryFrom<Fields> for Text {
+impl TryFrom<Fields<'_>> for Text {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self { content: fields.required("content", chars(1, 2048))?, other: fields.rest() })
     }
 }
 
 // ===== impl ShareLink =====
 
-impl TryFrom<Fields> for ShareLink {
+impl TryFrom<Fields<'_>> for ShareLink {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             title: fields.required("title", chars(1, 128))?,
             destination_url: fields.required("destination_url", chars(1, 512))?,
@@ -99,30 +99,30 @@ impl TryFrom<Fields> for ShareLink {
 
 // ===== impl RichText =====
 
-impl TryFrom<Fields> for RichText {
+impl TryFrom<Fields<'_>> for RichText {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self { resource_url: fields.required("resource_url", text)?, other: fields.rest() })
     }
 }
 
 // ===== impl Custom =====
 
-impl TryFrom<Fields> for Custom {
+impl TryFrom<Fields<'_>> for Custom {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self { content: fields.optional("content", anything)?, other: fields.rest() })
     }
 }
 
 // ===== impl Event =====
 
-impl TryFrom<Fields> for Event {
+impl TryFrom<Fields<'_>> for Event {
     type Error = Misfit;
 
-    fn try_from(mut fields: Fields) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
         Ok(Self {
             event_type: fields.optional("event_type", text)?,
             fields: fields.optional("fields", anything)?,

@@ -86,17 +86,18 @@ pub enum VoiceType {
 mod tests {
     use std::fmt::Debug;
 
-    use serde_json::{Value, json};
+    use serde_json::json;
+    use tower_callback_contract::Document;
 
     use super::*;
-    use crate::fields::word;
+    use crate::fields::{word, word_of};
 
     fn is_written<T>(word_type: T, written: &str)
     where
         T: Serialize + for<'de> Deserialize<'de> + PartialEq + Debug,
     {
         assert_eq!(serde_json::to_value(&word_type).unwrap(), written);
-        assert_eq!(word::<T>(Value::from(written)), Ok(word_type));
+        assert_eq!(word_of::<T>(written), Some(word_type));
     }
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
     #[test]
     fn only_a_string_is_a_word() {
         for value in [json!(1), json!({"TEXT": null}), json!(["TEXT"])] {
-            assert!(word::<MsgType>(value).is_err());
+            assert!(word::<MsgType>(Document::from(&value).root()).is_err());
         }
     }
 }
