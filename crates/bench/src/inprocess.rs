@@ -1,9 +1,15 @@
 //! Every layer alone, and the presets, around a handler that is always ready: no sockets.
 
-use std::{convert::Infallible, hint::black_box};
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    hint::black_box,
+    mem::replace,
+    task::{Context, Poll},
+};
 
 use bytes::Bytes;
-use futures_util::FutureExt;
+use futures_util::{FutureExt, task::noop_waker_ref};
 use http::{Request, Response};
 use http_body_util::Full;
 use serde::Serialize;
@@ -33,7 +39,7 @@ type Subject = BoxCloneService<Req, Res, Infallible>;
 pub(crate) struct Row {
     name: &'static str,
     size: usize,
-    copies: bool,
+    copies: Copies,
     nanos: f64,
     /// To what a handler takes that reads the same body by `serde_json::Value`.
     ratio: f64,
@@ -90,55 +96,78 @@ pub(crate) fn call(name: &str, size: usize, calls: u64) -> Result<(), Failure> {
 struct Case {
     name: &'static str,
     kind: Kind,
-    copies: bool,
+    copies: Copies,
     service: fn() -> Subject,
 }
 
+/// Which calls are copies of others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Copies {
+    None,
+    /// Each, of one that was handled before.
+    Replayed,
+    /// Many at once, while the first of them is handled.
+    Joined,
+}
+
 const CASES: &[Case] = &[
-    Case { name: "bare", kind: Kind::Delivery, copies: false, service: || boxed(noop()) },
-    Case { name: PARSED, kind: Kind::Delivery, copies: false, service: || boxed(parsing()) },
+    Case { name: "bare", kind: Kind::Delivery, copies: Copies::None, service: || boxed(noop()) },
+    Case { name: PARSED, kind: Kind::Delivery, copies: Copies::None, service: || boxed(parsing()) },
     Case {
         name: "receive",
         kind: Kind::Delivery,
-        copies: false,
+        copies: Copies::None,
         service: || boxed(ReceiveLayer::new(MessageDelivery::new()).layer(noop())),
     },
-    Case { name: "dedup, first copy", kind: Kind::Delivery, copies: false, service: dedup },
-    Case { name: "dedup, replay", kind: Kind::Delivery, copies: true, service: dedup },
+    Case { name: "dedup, first copy", kind: Kind::Delivery, copies: Copies::None, service: dedup },
+    Case {
+        name: "dedup, joined",
+        kind: Kind::Delivery,
+        copies: Copies::Joined,
+        service: || boxed(DedupLayer::for_contract(MessageDelivery::new()).layer(slow())),
+    },
+    Case { name: "dedup, replay", kind: Kind::Delivery, copies: Copies::Replayed, service: dedup },
     Case {
         name: "order, not held",
         kind: Kind::Delivery,
-        copies: false,
+        copies: Copies::None,
         service: || boxed(OrderLayer::for_contract(MessageDelivery::new()).layer(noop())),
     },
     Case {
         name: "schema",
         kind: Kind::Delivery,
-        copies: false,
+        copies: Copies::None,
         service: || boxed(WulaiSchemaLayer::delivery().layer(noop())),
     },
     Case {
         name: "action",
         kind: Kind::Delivery,
-        copies: false,
+        copies: Copies::None,
         service: || boxed(ActionLayer::for_contract(MessageDelivery::new()).layer(noop())),
     },
     Case {
         name: "WulaiLayer::delivery, first copy",
         kind: Kind::Delivery,
-        copies: false,
+        copies: Copies::None,
         service: delivery,
+    },
+    Case {
+        name: "WulaiLayer::delivery, joined",
+        kind: Kind::Delivery,
+        copies: Copies::Joined,
+        service: || boxed(WulaiLayer::delivery().layer(slow())),
     },
     Case {
         name: "WulaiLayer::delivery, replay",
         kind: Kind::Delivery,
-        copies: true,
+        copies: Copies::Replayed,
         service: delivery,
     },
     Case {
         name: "schema of a route's reply",
         kind: Kind::Route,
-        copies: false,
+        copies: Copies::None,
         service: || {
             let receive = ReceiveLayer::new(MessageRoute::new());
             boxed(receive.layer(WulaiSchemaLayer::route_response().layer(answer())))
@@ -147,10 +176,15 @@ const CASES: &[Case] = &[
     Case {
         name: "WulaiLayer::route, first copy",
         kind: Kind::Route,
-        copies: false,
+        copies: Copies::None,
         service: route,
     },
-    Case { name: "WulaiLayer::route, replay", kind: Kind::Route, copies: true, service: route },
+    Case {
+        name: "WulaiLayer::route, replay",
+        kind: Kind::Route,
+        copies: Copies::Replayed,
+        service: route,
+    },
 ];
 
 /// What the others are compared with.
@@ -181,19 +215,47 @@ impl Case {
             let body = Full::new(self.kind.body(number, 1_000, size));
             Request::post(self.kind.path()).body(body)
         };
-        let numbers = (from..from + calls).map(|number| if self.copies { 0 } else { number });
-        let requests: Vec<Req> = numbers.map(request).collect::<Result<_, _>>()?;
+        let (together, message): (usize, fn(u64) -> u64) = match self.copies {
+            Copies::None => (1, |number| number),
+            Copies::Replayed => (1, |_| 0),
+            Copies::Joined => (JOINED, |number| number / JOINED as u64),
+        };
+        let requests: Vec<Req> = (from..from + calls)
+            .map(|number| request(message(number)))
+            .collect::<Result<_, _>>()?;
+        let mut requests = requests.into_iter();
         let start = Instant::now();
-        for request in requests {
-            let service = service.ready().now_or_never().ok_or("not ready")??;
-            let reply = service.call(request).now_or_never().ok_or("it waits")??;
-            if reply.status() != 200 {
-                return Err(format!("{}: {}", self.name, reply.status()).into());
-            }
-            black_box(reply);
+        while requests.len() > 0 {
+            self.answer(service, requests.by_ref().take(together))?;
         }
         #[expect(clippy::cast_precision_loss, reason = "a few thousand")]
         Ok(start.elapsed().as_secs_f64() * 1e9 / calls as f64)
+    }
+
+    /// Calls it with all requests before any of them is answered.
+    fn answer(
+        &self,
+        service: &mut Subject,
+        requests: impl Iterator<Item = Req>,
+    ) -> Result<(), Failure> {
+        let mut context = Context::from_waker(noop_waker_ref());
+        let mut waiting = Vec::new();
+        let answered = |reply: &Res| match reply.status().as_u16() {
+            200 => Ok(()),
+            status => Err(format!("{}: {status}", self.name)),
+        };
+        for request in requests {
+            let service = service.ready().now_or_never().ok_or("not ready")??;
+            let mut reply = service.call(request);
+            match reply.poll_unpin(&mut context) {
+                Poll::Ready(reply) => answered(&black_box(reply?))?,
+                Poll::Pending => waiting.push(reply),
+            }
+        }
+        for reply in waiting {
+            answered(&black_box(reply.now_or_never().ok_or("it waits")??))?;
+        }
+        Ok(())
     }
 }
 
@@ -204,11 +266,25 @@ where
     BoxCloneService::new(service)
 }
 
+/// So many copies at once.
+const JOINED: usize = 100;
+
 type Handler = tower::util::BoxCloneSyncService<Req, Res, Infallible>;
 
 fn noop() -> Handler {
     Handler::new(tower::service_fn(async |request: Req| {
         black_box(request);
+        Ok(Response::new(Full::from("success")))
+    }))
+}
+
+/// Takes its time, so that copies come meanwhile.
+fn slow() -> Handler {
+    Handler::new(tower::service_fn(async |request: Req| {
+        black_box(request);
+        let mut is_over = false;
+        poll_fn(|_| if replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
+            .await;
         Ok(Response::new(Full::from("success")))
     }))
 }
