@@ -30,7 +30,8 @@ use crate::{load::Failure, peers::Served, report::publish, server::Variant};
 struct Args {
     #[command(subcommand)]
     what: What,
-    /// Where the results are kept too, as Markdown, JSON and pictures.
+    /// Where the results are kept too, as Markdown, JSON and pictures. In a page of the folder's name
+    /// beside it, such as `docs/performance.md`, they replace those of the last time.
     #[arg(long, global = true, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }

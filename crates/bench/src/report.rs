@@ -63,7 +63,8 @@ impl Machine {
     }
 }
 
-/// Prints a section, and keeps it with its figures in a folder, if there is one.
+/// Prints a section, and keeps it with its figures in a folder, if there is one, and in the page of
+/// that folder's name.
 pub(crate) fn publish(
     name: &str,
     about: &str,
@@ -82,10 +83,24 @@ pub(crate) fn publish(
         fs::create_dir_all(out)?;
         let stem = name.to_lowercase().replace(' ', "-");
         fs::write(out.join(format!("{stem}.md")), &section)?;
+        let page = out.with_extension("md");
+        if let Ok(text) = fs::read_to_string(&page) {
+            fs::write(page, with_section(&text, name, &section))?;
+        }
         let all = serde_json::json!({ "machine": machine, "rows": rows });
         fs::write(out.join(format!("{stem}.json")), serde_json::to_string_pretty(&all)?)?;
     }
     Ok(())
+}
+
+/// The page with this section in the place of the one of the same name, or at its end.
+fn with_section(page: &str, name: &str, section: &str) -> String {
+    let Some(start) = page.find(&format!("## {name}\n")) else {
+        return format!("{}\n\n{section}", page.trim_end());
+    };
+    let (before, old) = page.split_at(start);
+    let after = old.find("\n## ").map_or("", |end| &old[end..]);
+    format!("{before}{section}{after}")
 }
 
 /// The middle one; of an even number, the lower of the two.
@@ -98,6 +113,17 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_section_takes_the_place_of_its_predecessor() {
+        let page = "# Page\n\n## One\n\nold\n\n## Two\n\n2\n";
+        let new = with_section(page, "One", "## One\n\nnew\n");
+        assert_eq!(new, "# Page\n\n## One\n\nnew\n\n## Two\n\n2\n");
+        let last = with_section(&new, "Two", "## Two\n\n3\n");
+        assert_eq!(last, "# Page\n\n## One\n\nnew\n\n## Two\n\n3\n");
+        let more = with_section("# Page\n", "One", "## One\n");
+        assert_eq!(more, "# Page\n\n## One\n");
+    }
 
     #[test]
     fn the_median_is_the_middle_one() {

@@ -9,7 +9,11 @@ const ON_PRE_SEND: &str = include_str!("payloads/on_pre_send.json");
 const ON_RESULT: &str = include_str!("payloads/on_result.json");
 
 fn read(body: impl Into<String>) -> Result<HookRequest, Refusal> {
-    HookRequest::try_from(&Callback::new(body.into().into(), spelling))
+    let body = body.into();
+    let by_serde = serde_json::from_str(&body).ok();
+    let read = HookRequest::try_from(&Callback::new(body.into(), spelling));
+    assert_eq!(by_serde.as_ref(), read.as_ref().ok());
+    read
 }
 
 #[test]

@@ -12,7 +12,7 @@ use axum::{
 };
 use tokio::time::timeout;
 use tower_callback::{
-    Callback, Id, Refusal,
+    Callback, Id, Payload, Refusal,
     koipy::{
         HookRequest, KoipyLayer, NotAPhoto, OnMessage, OnPreSend, OnResult, PreSendReply, Reply,
         ResultReply,
@@ -177,9 +177,8 @@ async fn on_pre_send(
 /// Raw results are in: adds a column.
 async fn on_result(
     State(desk): State<Arc<Desk>>,
-    Extension(callback): Extension<Callback>,
+    Payload(HookRequest { result, .. }): Payload<HookRequest>,
 ) -> Result<Reply, Failure> {
-    let result = HookRequest::try_from(&callback)?.result;
     desk.ledger.count_result(result.rows().unwrap_or(0)).await?;
     if result.rows().is_none() {
         return Ok(Reply::proceed());

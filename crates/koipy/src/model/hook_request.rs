@@ -1,7 +1,11 @@
+use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
-use tower_callback_contract::{Callback, Refusal};
+use tower_callback_contract::{Callback, Document, Refusal, ValueRef};
 
-use super::{Message, SlaveRequest, TestResult, read::section};
+use super::{
+    Message, SlaveRequest, TestResult,
+    read::{Misfit, section},
+};
 use crate::Secret;
 
 /// What koipy sends to each of its hooks.
@@ -22,16 +26,28 @@ pub struct HookRequest {
 /// Fields as they came, which no model knows.
 pub type Unknown = Secret<Map<String, Value>>;
 
+impl HookRequest {
+    fn of(request: ValueRef<'_>) -> Result<Self, Misfit> {
+        Ok(Self {
+            message: section(request, "message")?,
+            config: section(request, "config")?,
+            slave_request: section(request, "slaveRequest")?,
+            result: section(request, "result")?,
+            addons: section(request, "addons")?,
+        })
+    }
+}
+
 impl TryFrom<&Callback> for HookRequest {
     type Error = Refusal;
 
     fn try_from(callback: &Callback) -> Result<Self, Refusal> {
-        Ok(Self {
-            message: section(callback, "message")?,
-            config: section(callback, "config")?,
-            slave_request: section(callback, "slaveRequest")?,
-            result: section(callback, "result")?,
-            addons: section(callback, "addons")?,
-        })
+        Ok(Self::of(callback.json()?)?)
+    }
+}
+
+impl<'de> Deserialize<'de> for HookRequest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::of(Document::deserialize(deserializer)?.root()).map_err(D::Error::custom)
     }
 }

@@ -1,36 +1,75 @@
+use std::fmt;
+
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::Value;
-use tower_callback_contract::{Callback, Reason, Refusal, ValueRef, Violation};
+use serde_json::{Map, Value, map::Entry};
+use tower_callback_contract::{Reason, Refusal, ValueRef, Violation};
 
 use crate::spelling::spelling;
 
-/// Reads a part of the payload; empty where that is absent.
+/// Where a request does not fit its model. Names the field, never its value.
+#[derive(Debug)]
+pub(super) struct Misfit {
+    pointer: String,
+    what: String,
+}
+
+/// Reads a part of a request; empty where that is absent.
 pub(super) fn section<T: DeserializeOwned + Default>(
-    callback: &Callback,
+    request: ValueRef<'_>,
     name: &str,
-) -> Result<T, Refusal> {
-    let value = callback.field(name)?.filter(|value| !value.is_null());
-    let read = value.map(|value| T::deserialize(canonical(value))).transpose();
-    read.map(Option::unwrap_or_default).map_err(|error| {
+) -> Result<T, Misfit> {
+    let Some(mut fields) = request.as_object() else {
+        return Err(Misfit { pointer: String::new(), what: "must be a JSON object".to_owned() });
+    };
+    let value = fields.find(|(field, _)| spelling(field) == name).map(|(_, value)| value);
+    let value = value.filter(|value| !value.is_null());
+    let Some(value) = value else { return Ok(T::default()) };
+    let misfit = |what: String| Misfit { pointer: format!("/{name}"), what };
+    let value = canonical(value)
+        .ok_or_else(|| misfit("has two spellings with different values".to_owned()))?;
+    T::deserialize(value).map_err(|error| {
         let error = error.to_string();
         // What stands before it quotes the payload.
         let expected = error.rsplit_once("expected ").map_or("another value", |(_, what)| what);
-        let message = format!("does not fit: expected {expected}");
-        let detail = format!("field `/{name}` {message}");
-        let violation = Violation::new(format!("/{name}"), "type", message);
-        Refusal::new(Reason::Invalid(violation.into())).detail(detail)
+        misfit(format!("does not fit: expected {expected}"))
     })
 }
 
-/// The value with its fields in their documented spelling. The callback's reader has made sure
-/// that two spellings of one field agree, and that the value is not nested deep.
-fn canonical(value: ValueRef<'_>) -> Value {
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.pointer {
+            "" => write!(f, "the document {}", self.what),
+            pointer => write!(f, "field `{pointer}` {}", self.what),
+        }
+    }
+}
+
+impl From<Misfit> for Refusal {
+    fn from(misfit: Misfit) -> Self {
+        let detail = misfit.to_string();
+        let violation = Violation::new(misfit.pointer, "type", misfit.what);
+        Self::new(Reason::Invalid(violation.into())).detail(detail)
+    }
+}
+
+/// The value with its fields in their documented spelling; `None` if two spellings of one differ. The
+/// callback's reader has made sure that they do not, and whatever reads JSON, that it is not nested
+/// deep.
+fn canonical(value: ValueRef<'_>) -> Option<Value> {
     if let Some(fields) = value.as_object() {
-        fields.map(|(key, value)| (spelling(key).to_owned(), canonical(value))).collect()
+        let mut named = Map::new();
+        for (key, value) in fields {
+            let value = canonical(value)?;
+            match named.entry(spelling(key)) {
+                Entry::Occupied(known) if *known.get() != value => return None,
+                field => field.or_insert(value),
+            };
+        }
+        Some(Value::Object(named))
     } else if let Some(items) = value.as_array() {
         items.map(canonical).collect()
     } else {
-        value.to_value()
+        Some(value.to_value())
     }
 }
 
