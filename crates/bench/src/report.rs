@@ -41,6 +41,13 @@ impl Table {
     }
 }
 
+/// Several, one below the other.
+impl From<String> for Table {
+    fn from(text: String) -> Self {
+        Self { text: text.trim_end().to_owned() + "\n" }
+    }
+}
+
 impl Machine {
     pub(crate) fn this() -> Self {
         let said = |command: &str, args: &[&str]| {
