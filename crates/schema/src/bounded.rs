@@ -196,7 +196,9 @@ impl<'a> Object<'a, Bounded> for SeenObject<'a> {
     }
 
     fn get(&self, key: &String) -> Option<Seen<'a>> {
-        self.node.pay(0).then(|| self.node.value.get(key).map(|value| self.node.of(value)))?
+        // It is searched for name by name.
+        let is_paid = self.node.pay(self.fields.len());
+        is_paid.then(|| self.node.value.get(key).map(|value| self.node.of(value)))?
     }
 
     fn members(&self) -> Self {
