@@ -3,6 +3,9 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Number, Value};
 
+/// How many bytes are not worth the time to give them back.
+const MAX_SPARE: usize = 1024;
+
 /// A JSON document as one list of its values, in the order in which they stand.
 ///
 /// It takes two allocations in all, where a [`Value`] takes one for every text, name and object.
@@ -73,6 +76,16 @@ impl Document {
         const MOST: usize = 4096;
         let bytes = bytes.min(MOST);
         Self { nodes: Vec::with_capacity(8 + bytes / 12), text: String::with_capacity(bytes) }
+    }
+
+    /// Gives back room that nothing came to fill: a document may wait as long as its callback.
+    pub(crate) fn shrink(&mut self) {
+        if self.nodes.capacity() - self.nodes.len() > MAX_SPARE / size_of::<Node>() {
+            self.nodes.shrink_to_fit();
+        }
+        if self.text.capacity() - self.text.len() > MAX_SPARE {
+            self.text.shrink_to_fit();
+        }
     }
 
     /// The whole of it.
@@ -361,6 +374,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::{as_written, read::read};
 
     fn values() -> Value {
         json!({
@@ -416,6 +430,17 @@ mod tests {
         for pointer in pointers {
             let ours = document.root().pointer(pointer).map(ValueRef::to_value);
             assert_eq!(ours.as_ref(), value.pointer(pointer), "{pointer}");
+        }
+    }
+
+    #[test]
+    fn room_that_a_body_does_not_fill_is_not_kept() {
+        let (text, items) = ("x".repeat(5_000), "0,".repeat(5_000));
+        for body in [format!(r#"{{"text":"{text}"}}"#), format!("[{items}0]"), "{}".to_owned()] {
+            let Document { nodes, text } = read(body.as_bytes(), as_written).unwrap().document;
+            let room = nodes.capacity() * size_of::<Node>() + text.capacity();
+            let filled = nodes.len() * size_of::<Node>() + text.len();
+            assert!(room <= filled + 2 * MAX_SPARE, "{room} for {filled}");
         }
     }
 

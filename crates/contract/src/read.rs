@@ -23,10 +23,16 @@ pub(crate) struct Read {
 
 /// Reads a body; refuses what [`json::parse`] does.
 pub(crate) fn read(body: &[u8], spelling: Spelling) -> Result<Read, Refusal> {
-    if let Some(read) = read_plain(body, spelling) {
-        return Ok(read);
-    }
-    // To say what is wrong, or whether two spellings of a field agree, takes a closer look.
+    let mut read = match read_plain(body, spelling) {
+        Some(read) => read,
+        None => look_closely(body, spelling)?,
+    };
+    read.document.shrink();
+    Ok(read)
+}
+
+/// Says what is wrong, and whether two spellings of a field agree.
+fn look_closely(body: &[u8], spelling: Spelling) -> Result<Read, Refusal> {
     let value = json::parse(body, spelling)?;
     Ok(Read { digest: digest(&value, spelling), document: Document::from(&value) })
 }

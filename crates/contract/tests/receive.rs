@@ -5,8 +5,8 @@
 use std::{
     convert::Infallible,
     io,
-    pin::Pin,
-    task::{Context, Poll},
+    pin::{Pin, pin},
+    task::{Context, Poll, Waker},
     time::Duration,
 };
 
@@ -14,11 +14,12 @@ use bytes::Bytes;
 use http::{Request, Response, request};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt, Full, Limited, StreamBody, combinators::UnsyncBoxBody};
-use tokio::time::{Instant, advance};
+use tokio::time::{Instant, advance, sleep};
+use tokio_stream::StreamExt;
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use tower_callback_contract::{
-    Action, Callback, Contract, Envelope, Exchange, Id, Reason, Receive, ReceiveLayer, Refusal,
-    Timing,
+    Action, Callback, Contract, Envelope, Exchange, Id, Limits, Reason, Receive, ReceiveLayer,
+    Refusal, Timing, receive,
 };
 use tower_test::mock::{Handle, Mock, pair};
 
@@ -75,6 +76,43 @@ async fn r02_a_body_that_stalls_is_refused_at_the_deadline() {
         assert_eq!(reason(&refused), Reason::TooSlow { deadline });
         assert!((deadline..deadline + second / 100).contains(&start.elapsed()));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn r02_a_body_that_comes_in_pieces_has_one_deadline_for_the_whole() {
+    let second = Duration::from_secs(1);
+    let in_pieces = || {
+        let pieces = tokio_stream::iter([r#"{"id""#, r#":"17"}"#, " ", " "]);
+        let frames = pieces.then(async |piece| {
+            sleep(Duration::from_secs(1)).await;
+            Ok::<_, BoxError>(Frame::data(Bytes::from(piece)))
+        });
+        Request::post("/").body(AnyBody::new(StreamBody::new(frames))).unwrap()
+    };
+    let (service, mut handler) = receiver(&ReceiveLayer::new(Orders).deadline(5 * second));
+    let sent = tokio::spawn(service.oneshot(in_pieces()));
+    let (request, respond) = handler.next_request().await.unwrap();
+    let callback: &Callback = request.extensions().get().unwrap();
+    assert_eq!(callback.body(), "{\"id\":\"17\"}  ");
+    respond.send_response(Response::default());
+    assert_eq!(sent.await.unwrap().unwrap().status(), 200);
+
+    let (service, _handler) =
+        receiver(&ReceiveLayer::new(Orders).deadline(3 * second + second / 2));
+    let start = Instant::now();
+    let refused = service.oneshot(in_pieces()).await.unwrap();
+    assert_eq!(refused.status(), 408);
+    assert!(start.elapsed() < 4 * second);
+}
+
+/// Outside of a runtime there is none.
+#[test]
+fn what_is_there_of_a_body_needs_no_timer() {
+    let limits = Limits::of(&Orders);
+    let mut received = pin!(receive(&Orders, limits, order(r#"{"id":"17"}"#)));
+    let poll = received.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+    let Poll::Ready(Ok((_, callback))) = poll else { panic!("it is all there") };
+    assert_eq!(callback.envelope().id, Id::new("shop.order", "17"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -9,12 +9,12 @@ use std::{borrow::Cow, cell::Cell};
 
 use jsonschema::{
     JsonType,
-    json::{Array, Json, Node, NodeIdentity, Object, SerdeJson},
+    json::{Array, Json, Node, NodeIdentity, Object},
 };
 use serde_json::{Number, Value};
 use tower_callback_contract::{Document, Fields, Items, ValueRef};
 
-use crate::report::cut;
+use crate::{equal, report::cut};
 
 /// The most violations that are counted in one document, those in branches included.
 pub(crate) const MAX_COUNTED: u32 = 256;
@@ -164,18 +164,7 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        if let Value::String(text) = expected {
-            return self.value.as_str() == Some(text);
-        }
-        // What cannot be equal is not copied to find out.
-        let is_of_size = match expected {
-            Value::Array(items) => self.value.as_array().is_some_and(|it| it.len() == items.len()),
-            Value::Object(fields) => {
-                self.value.as_object().is_some_and(|it| it.len() == fields.len())
-            }
-            _ => self.value.as_array().is_none() && self.value.as_object().is_none(),
-        };
-        is_of_size && Node::<SerdeJson>::equals_value(&&self.value.to_value(), expected)
+        equal::is(self.value, expected)
     }
 
     /// What a violation shows of the value, and nothing else asks for.
@@ -207,7 +196,9 @@ impl<'a> Object<'a, Bounded> for SeenObject<'a> {
     }
 
     fn get(&self, key: &String) -> Option<Seen<'a>> {
-        self.node.pay(0).then(|| self.node.value.get(key).map(|value| self.node.of(value)))?
+        // It is searched for name by name.
+        let is_paid = self.node.pay(self.fields.len());
+        is_paid.then(|| self.node.value.get(key).map(|value| self.node.of(value)))?
     }
 
     fn members(&self) -> Self {
@@ -215,13 +206,21 @@ impl<'a> Object<'a, Bounded> for SeenObject<'a> {
     }
 }
 
+impl<'a> SeenObject<'a> {
+    /// The next field by its whole name.
+    pub(crate) fn next_whole(&mut self) -> Option<(&'a str, Seen<'a>)> {
+        let (name, value) = self.fields.next()?;
+        self.node.pay(name.len()).then(|| (name, self.node.of(value)))
+    }
+}
+
 impl<'a> Iterator for SeenObject<'a> {
     type Item = (&'a str, Seen<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = self.fields.next()?;
+        let (name, value) = self.next_whole()?;
         let name_len = if self.node.budget.is_some() { MAX_NAME } else { name.len() };
-        self.node.pay(name.len()).then(|| (cut(name, name_len), self.node.of(value)))
+        Some((cut(name, name_len), value))
     }
 }
 
@@ -244,9 +243,7 @@ impl<'a> Array<'a, Bounded> for SeenArray<'a> {
     }
 
     fn is_unique(&self) -> bool {
-        let values = || self.items.clone().map(ValueRef::to_value).collect::<Vec<_>>();
-        // Looks at all of them, so all are paid for.
-        !self.node.pay(self.items.len() * 64) || Array::<SerdeJson>::is_unique(&&*values())
+        equal::is_unique(self.clone())
     }
 }
 

@@ -84,6 +84,7 @@
 //! | a request is no POST | it passes through untouched |
 
 mod bounded;
+mod equal;
 mod layer;
 mod report;
 mod schema;

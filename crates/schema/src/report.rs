@@ -1,7 +1,9 @@
-use std::fmt::{self, Display, Write};
+use std::{
+    fmt::{self, Display, Write},
+    io, str,
+};
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
-use serde_json::Value;
 use tower_callback_contract::{ValueRef, Violation, Violations};
 
 use crate::bounded::{Bounded, Budget, Seen, is_sure};
@@ -34,7 +36,10 @@ pub(crate) fn violations(
         .take(MAX_LISTED)
         .map(|error| match values {
             Values::Hidden => violation(&error, &"the value"),
-            Values::Shown => violation(&error, &value_at(document, &error)),
+            Values::Shown => {
+                let value = document.pointer(error.instance_path().as_str());
+                violation(&error, &Shown(value))
+            }
         })
         .collect();
     let more = errors.count();
@@ -69,8 +74,28 @@ fn violation(error: &ValidationError<'_>, value: &dyn Display) -> Violation {
     violation
 }
 
-fn value_at(document: ValueRef<'_>, error: &ValidationError<'_>) -> Value {
-    document.pointer(error.instance_path().as_str()).map_or(Value::Null, ValueRef::to_value)
+/// A value as JSON, of which no more is written than is taken; `null` where there is none.
+struct Shown<'a>(Option<ValueRef<'a>>);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        serde_json::to_writer(Pieces(f), &self.0).map_err(|_| fmt::Error)
+    }
+}
+
+/// JSON comes in pieces of whole characters.
+struct Pieces<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl io::Write for Pieces<'_, '_> {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(piece).map_err(io::Error::other)?;
+        self.0.write_str(text).map_err(io::Error::other)?;
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// A text that is cut without being written whole first.
@@ -98,5 +123,24 @@ impl Write for Cut {
         let room = MAX_TEXT - self.0.len();
         self.0.push_str(cut(more, room));
         if more.len() > room { Err(fmt::Error) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tower_callback_contract::Document;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_shown_as_json_as_far_as_there_is_room() {
+        for value in [json!({"a": [1, -0.5, "ä\n\"", null, true], "b": {}}), json!("📦")] {
+            assert_eq!(text(Shown(Some(Document::from(&value).root()))), value.to_string());
+        }
+        let long = json!(vec!["é"; 200]);
+        let shown = text(Shown(Some(Document::from(&long).root())));
+        let start = shown.strip_suffix('…').expect("it is cut");
+        assert!(long.to_string().starts_with(start) && start.len() > 250, "{shown}");
     }
 }
