@@ -18,8 +18,7 @@ pub struct Document {
     text: String,
 }
 
-/// A value within a [`Document`]: has the accessors of a [`Value`], can be
-/// serialized like one, and is cheap to copy.
+/// A value within a [`Document`]: is looked at and serialized as a [`Value`] is, and cheap to copy.
 ///
 /// `Debug` shows nothing of what it holds.
 #[derive(Clone, Copy)]
@@ -207,6 +206,24 @@ impl<'a> ValueRef<'a> {
             Node::Number(number) => Some(number),
             _ => None,
         }
+    }
+
+    /// The integer that it is, if it is none below zero.
+    #[must_use]
+    pub fn as_u64(self) -> Option<u64> {
+        self.as_number()?.as_u64()
+    }
+
+    /// The integer that it is.
+    #[must_use]
+    pub fn as_i64(self) -> Option<i64> {
+        self.as_number()?.as_i64()
+    }
+
+    /// The number that it is, as near as a float comes.
+    #[must_use]
+    pub fn as_f64(self) -> Option<f64> {
+        self.as_number()?.as_f64()
     }
 
     /// The text that it is.
@@ -402,6 +419,9 @@ mod tests {
             assert_eq!(field.is_null(), same.is_null());
             assert_eq!(field.as_bool(), same.as_bool());
             assert_eq!(field.as_number(), same.as_number());
+            assert_eq!(field.as_u64(), same.as_u64());
+            assert_eq!(field.as_i64(), same.as_i64());
+            assert_eq!(field.as_f64(), same.as_f64());
             assert_eq!(field.as_str(), same.as_str());
             let items = field.as_array().map(|items| items.map(ValueRef::to_value).collect());
             assert_eq!(items, same.as_array().cloned());
