@@ -20,6 +20,12 @@ pub(crate) struct Claimed<S: Store> {
     open: bool,
 }
 
+/// How a claim ends.
+pub(crate) enum End {
+    Completed(Record),
+    Released(Previous),
+}
+
 /// How long the store may take for an answer.
 const DEADLINE: Duration = Duration::from_millis(500);
 /// How long we wait before we ask again for a key that another process holds.
@@ -72,15 +78,16 @@ impl<S: Store> Claimed<S> {
         }
     }
 
-    pub(crate) async fn complete(mut self, record: Record) {
-        let done = self.store.complete(&self.key, self.token, record, self.window);
-        let done = ask("complete", done).await;
-        self.close(done);
-    }
-
-    pub(crate) async fn release(mut self, previous: Previous) {
-        let done = self.store.release(&self.key, self.token, previous, self.window);
-        let done = ask("release", done).await;
+    pub(crate) async fn end(mut self, end: End) {
+        let Self { store, key, token, window, .. } = &self;
+        let done = match end {
+            End::Completed(record) => {
+                ask("complete", store.complete(key, *token, record, *window)).await
+            }
+            End::Released(previous) => {
+                ask("release", store.release(key, *token, previous, *window)).await
+            }
+        };
         self.close(done);
     }
 
@@ -121,7 +128,8 @@ async fn ask<T, E: Error + 'static>(
     // A store in memory is done at once, and needs no timer.
     let answer = match call.as_mut().now_or_never() {
         Some(answer) => Ok(answer),
-        None => timeout(DEADLINE, call).await,
+        // Boxed, as most stores need no room for it.
+        None => Box::pin(timeout(DEADLINE, call)).await,
     };
     match answer {
         Ok(Ok(answer)) => Some(answer),

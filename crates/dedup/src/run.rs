@@ -1,4 +1,4 @@
-use std::{any::Any, panic::AssertUnwindSafe, sync::Arc};
+use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use crate::{
     Attempt, Claim, Fingerprint, Key, Outcome, Previous, Record, Store,
-    claimed::Claimed,
+    claimed::{Claimed, End},
     fingerprint::differ,
     flights::{Flight, Landed},
     layer::Shared,
@@ -38,6 +38,10 @@ enum Handled<B> {
     BrokenOff,
 }
 
+/// How the claim ends, what those that wait are told, if they do not start anew, and what the client
+/// gets.
+type Settled<E, B> = (End, Option<Landed>, Result<Response<B>, E>);
+
 type Caught<T> = Result<T, Box<dyn Any + Send>>;
 
 impl<C: Contract, S: Store> Run<C, S> {
@@ -61,9 +65,17 @@ impl<C: Contract, S: Store> Run<C, S> {
                 head.extensions.insert(attempt);
                 let request = self.callback.clone().into_request(head);
                 let handled = handle(inner, request, settings.record_limit);
-                let handled = AssertUnwindSafe(handled).catch_unwind();
-                let handled = claimed.kept_alive(handled).await;
-                self.settle(claimed, attempt, handled).await
+                // Pinned here: passed on, it would be there several times.
+                let handled = {
+                    let handled = pin!(AssertUnwindSafe(handled).catch_unwind());
+                    claimed.kept_alive(handled).await
+                };
+                let (end, landed, response) = self.settled(attempt, handled);
+                claimed.end(end).await;
+                if let Some(landed) = landed {
+                    self.flight.land(landed);
+                }
+                response
             }
             Ok(Claim::Done(record)) if differ(record.fingerprint, self.fingerprint) => {
                 self.shared.warn_of_conflict(&self.callback);
@@ -79,53 +91,49 @@ impl<C: Contract, S: Store> Run<C, S> {
         }
     }
 
-    async fn settle<E, B: From<Bytes>>(
-        self,
-        claimed: Claimed<S>,
+    fn settled<E, B: From<Bytes>>(
+        &self,
         attempt: Attempt,
         handled: Caught<Result<Handled<B>, E>>,
-    ) -> Result<Response<B>, E> {
-        let mut response = match handled {
-            Ok(Ok(Handled::Whole(response))) => {
-                self.settle_whole(claimed, response).await.map(B::from)
-            }
-            Ok(Ok(Handled::Streaming(response))) => self.settle_streaming(claimed, response).await,
+    ) -> Settled<E, B> {
+        let failed = End::Released(Previous::Failed);
+        match handled {
+            Ok(Ok(Handled::Whole(response))) => self.whole(response),
+            Ok(Ok(Handled::Streaming(response))) => self.streaming(response),
             Ok(Err(error)) => {
-                claimed.release(Previous::Failed).await;
-                self.flight.land(Landed::Refused(Reason::HandlerFailed.into()));
-                return Err(error);
+                let refused = Landed::Refused(Reason::HandlerFailed.into());
+                (failed, Some(refused), Err(error))
             }
             Ok(Ok(Handled::BrokenOff)) | Err(_) => {
                 let contract = self.shared.contract.name();
                 let id = self.callback.envelope().id.as_ref().map(tracing::field::display);
                 let attempt = attempt.number;
                 tracing::error!(contract, id, attempt, "handler panicked or broke off its reply");
-                claimed.release(Previous::Failed).await;
-                return Ok(self.refuse(Reason::HandlerFailed));
+                let refusal = Refusal::from(Reason::HandlerFailed);
+                let refused = Landed::Refused(refusal.clone());
+                (failed, Some(refused), Ok(self.shared.refuse(refusal)))
             }
-        };
-        response.extensions_mut().insert(Outcome::First);
-        Ok(response)
+        }
     }
 
-    async fn settle_whole(self, claimed: Claimed<S>, response: Response<Bytes>) -> Response<Bytes> {
+    fn whole<E, B: From<Bytes>>(&self, mut response: Response<Bytes>) -> Settled<E, B> {
         let reply = self.shared.replies.reply(&response);
-        if self.releases(&response, &self.shared.contract.action(&response)) {
-            claimed.release(Previous::Failed).await;
+        let end = if self.releases(&response, &self.shared.contract.action(&response)) {
+            End::Released(Previous::Failed)
         } else {
-            let record = Record { fingerprint: self.fingerprint, reply: Some(Arc::clone(&reply)) };
-            claimed.complete(record).await;
-        }
-        self.flight.land(Landed::Reply(reply));
-        response
+            let reply = Some(Arc::clone(&reply));
+            End::Completed(Record { fingerprint: self.fingerprint, reply })
+        };
+        response.extensions_mut().insert(Outcome::First);
+        (end, Some(Landed::Reply(reply)), Ok(response.map(B::from)))
     }
 
     /// The reply goes to its own client only: never a truncated one to the others. They get one
     /// that asks the platform for the same.
-    async fn settle_streaming<B>(self, claimed: Claimed<S>, response: Response<B>) -> Response<B> {
+    fn streaming<E, B>(&self, response: Response<B>) -> Settled<E, B> {
         let Shared { contract, replies, .. } = &*self.shared;
         let (head, body) = response.into_parts();
-        let head_only = Response::from_parts(head, Bytes::new());
+        let mut head_only = Response::from_parts(head, Bytes::new());
         let action = contract.action(&head_only);
         let releases = self.releases(&head_only, &action);
         let needs_reply = contract.exchange(&self.callback) == Exchange::RequestReply;
@@ -134,18 +142,17 @@ impl<C: Contract, S: Store> Run<C, S> {
             _ if head_only.status().is_success() => None,
             failure => Some(replies.reply(&contract.reply(failure))),
         };
+        head_only.extensions_mut().insert(Outcome::First);
         let landed = reply.clone().map_or(Landed::Accepted, Landed::Reply);
-        if releases {
-            claimed.release(Previous::Failed).await;
-            self.flight.land(landed);
+        let (end, landed) = if releases {
+            (End::Released(Previous::Failed), Some(landed))
         } else if reply.is_none() && needs_reply {
             // A copy needs this very reply, so it runs again; those that wait start anew now.
-            claimed.release(Previous::Unrecorded).await;
+            (End::Released(Previous::Unrecorded), None)
         } else {
-            claimed.complete(Record { fingerprint: self.fingerprint, reply }).await;
-            self.flight.land(landed);
-        }
-        head_only.map(|_| body)
+            (End::Completed(Record { fingerprint: self.fingerprint, reply }), Some(landed))
+        };
+        (end, landed, Ok(head_only.map(|_| body)))
     }
 
     /// Whether the next copy runs again. Never after a 2xx: the work is done then, and running it
