@@ -11,7 +11,8 @@ const SIZE: (u32, u32) = (720, 400);
 /// Requests a second of each variant, as bars.
 pub(crate) fn http(rows: &[http::Row], out: Option<&Path>) -> Result<(), Failure> {
     let Some(out) = out else { return Ok(()) };
-    let bars: Vec<(String, f64)> = rows.iter().map(http::Row::bar).collect();
+    // From the bottom up.
+    let bars: Vec<(String, f64)> = rows.iter().rev().map(http::Row::bar).collect();
     let most = bars.iter().map(|(_, value)| *value).fold(0.0, f64::max) * 1.1;
     let path = out.join("requests-per-second.svg");
     let area = SVGBackend::new(&path, SIZE).into_drawing_area();
@@ -26,6 +27,8 @@ pub(crate) fn http(rows: &[http::Row], out: Option<&Path>) -> Result<(), Failure
     chart
         .configure_mesh()
         .disable_y_mesh()
+        .x_labels(6)
+        .x_label_formatter(&whole)
         .y_labels(count)
         .y_label_formatter(&|at| match at {
             SegmentValue::CenterOf(index) => {
@@ -58,7 +61,7 @@ pub(crate) fn scale(rows: &[scale::Row], out: Option<&Path>) -> Result<(), Failu
         .x_label_area_size(30)
         .y_label_area_size(60)
         .build_cartesian_2d((1_f64..20_000_000_f64).log_scale(), 0.0..most)?;
-    chart.configure_mesh().draw()?;
+    chart.configure_mesh().x_label_formatter(&whole).y_label_formatter(&whole).draw()?;
     let mut names: Vec<_> = costs.iter().map(|row| row.what).collect();
     names.dedup();
     for (index, name) in names.into_iter().enumerate() {
@@ -71,7 +74,16 @@ pub(crate) fn scale(rows: &[scale::Row], out: Option<&Path>) -> Result<(), Failu
             .label(name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color));
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).draw()?;
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::LowerRight)
+        .background_style(WHITE.mix(0.8))
+        .draw()?;
     area.present()?;
     Ok(())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "plotters' signature")]
+fn whole(value: &f64) -> String {
+    format!("{value:.0}")
 }
