@@ -6,7 +6,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::{
-        Arc, Mutex,
+        Arc, LazyLock, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Poll},
@@ -29,6 +29,10 @@ use tower_callback_dedup::{
     Attempt, Claim, Dedup, DedupLayer, Key, Outcome, Ownership, Previous, Record, Store, Token,
 };
 use tower_test::mock::{Handle, Mock, SendResponse, pair};
+use tracing::{
+    Dispatch,
+    subscriber::{DefaultGuard, NoSubscriber, set_default},
+};
 
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub type Req = Request<Full<Bytes>>;
@@ -348,12 +352,16 @@ impl Store for Broken {
 #[derive(Clone, Default, Debug)]
 pub struct Events(Arc<Mutex<Vec<u8>>>);
 
-pub fn capture_events() -> (Events, tracing::subscriber::DefaultGuard) {
+pub fn capture_events() -> (Events, DefaultGuard) {
+    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
+    // and that may have none. With two it asks both.
+    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
+    LazyLock::force(&OTHER);
     let events = Events::default();
     let writer = events.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    (events, tracing::subscriber::set_default(subscriber))
+    (events, set_default(subscriber))
 }
 
 impl Events {
