@@ -43,7 +43,7 @@ fn read_plain(body: &[u8], spelling: Spelling) -> Option<Read> {
     let mut json = serde_json::Deserializer::from_str(str::from_utf8(body).ok()?);
     let document = Document::with_room_for(body.len());
     let mut pass = Pass { spelling, document, open: Vec::with_capacity(32) };
-    let digest = Reader(&mut pass).deserialize(&mut json).ok()?;
+    let digest = Reader::<true>(&mut pass).deserialize(&mut json).ok()?;
     json.end().ok()?;
     Some(Read { document: pass.document, digest })
 }
@@ -53,7 +53,7 @@ impl<'de> Deserialize<'de> for Document {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let document = Document::with_room_for(512);
         let mut pass = Pass { spelling: as_written, document, open: Vec::with_capacity(32) };
-        Reader(&mut pass).deserialize(deserializer)?;
+        Reader::<false>(&mut pass).deserialize(deserializer)?;
         Ok(pass.document)
     }
 }
@@ -65,8 +65,8 @@ struct Pass {
     open: Vec<digest::Field>,
 }
 
-/// Writes a value down, and hashes it, as it goes by.
-struct Reader<'a>(&'a mut Pass);
+/// Writes a value down as it goes by, and hashes it if that is asked for.
+struct Reader<'a, const HASHES: bool>(&'a mut Pass);
 
 /// Reads a field's name.
 struct Name<'a> {
@@ -74,7 +74,7 @@ struct Name<'a> {
     is_first: bool,
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
+impl<'de, const HASHES: bool> DeserializeSeed<'de> for Reader<'_, HASHES> {
     type Value = u64;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<u64, D::Error> {
@@ -82,8 +82,8 @@ impl<'de> DeserializeSeed<'de> for Reader<'_> {
     }
 }
 
-impl<'de> Visitor<'de> for Reader<'_> {
-    /// Its digest.
+impl<'de, const HASHES: bool> Visitor<'de> for Reader<'_, HASHES> {
+    /// Its digest; zero if that was not asked for.
     type Value = u64;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,35 +97,37 @@ impl<'de> Visitor<'de> for Reader<'_> {
 
     fn visit_bool<E>(self, value: bool) -> Result<u64, E> {
         self.0.document.bool(value);
-        Ok(digest::boolean(value))
+        Ok(if HASHES { digest::boolean(value) } else { 0 })
     }
 
     fn visit_u64<E>(self, value: u64) -> Result<u64, E> {
         self.0.document.number(value);
-        Ok(digest::unsigned(value))
+        Ok(if HASHES { digest::unsigned(value) } else { 0 })
     }
 
     fn visit_i64<E>(self, value: i64) -> Result<u64, E> {
         self.0.document.number(value);
-        Ok(digest::signed(value))
+        Ok(if HASHES { digest::signed(value) } else { 0 })
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<u64, E> {
         self.0.document.number(json::float(value)?);
-        Ok(digest::float(value))
+        Ok(if HASHES { digest::float(value) } else { 0 })
     }
 
     fn visit_str<E>(self, value: &str) -> Result<u64, E> {
         self.0.document.string(value);
-        Ok(digest::text(value))
+        Ok(if HASHES { digest::text(value) } else { 0 })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<u64, A::Error> {
         let Self(pass) = self;
         let array = pass.document.open();
         let (mut hash, mut len) = (digest::ARRAY, 0);
-        while let Some(item) = items.next_element_seed(Reader(&mut *pass))? {
-            hash = digest::mix(hash, item);
+        while let Some(item) = items.next_element_seed(Reader::<HASHES>(&mut *pass))? {
+            if HASHES {
+                hash = digest::mix(hash, item);
+            }
             len += 1;
         }
         pass.document.close_array(array, len);
@@ -145,7 +147,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
                 pass.document.close_number(object, number);
                 return Ok(hash);
             };
-            let value = fields.next_value_seed(Reader(&mut *pass))?;
+            let value = fields.next_value_seed(Reader::<HASHES>(&mut *pass))?;
             pass.open.push(digest::Field { name, value });
             len += 1;
         }
@@ -154,7 +156,7 @@ impl<'de> Visitor<'de> for Reader<'_> {
         if open.windows(2).any(|pair| pair[0].name == pair[1].name) {
             return Err(A::Error::custom("a field stands twice"));
         }
-        let hash = digest::object(open);
+        let hash = if HASHES { digest::object(open) } else { 0 };
         pass.open.truncate(first);
         pass.document.close_object(object, len);
         Ok(hash)
