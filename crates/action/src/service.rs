@@ -9,11 +9,11 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
 use tokio::time::timeout;
 use tower::ServiceExt;
 use tower_callback_contract::{
-    Action, Contract, Limits, Reason, Refusal, ResponseFuture, is_callback, receive, refuse,
+    Action, Contract, Handled, Limits, Reason, Refusal, ResponseFuture, is_callback, receive,
+    refuse,
 };
 use tower_service::Service;
 
@@ -33,13 +33,6 @@ pub struct Acted<S, C> {
     inner: S,
     contract: Arc<C>,
     settings: Arc<Settings>,
-}
-
-/// A handler's reply, as far as it is looked at.
-struct Read<B> {
-    reply: Response<Bytes>,
-    /// The body, where that is not in the reply.
-    unread: Option<B>,
 }
 
 impl<S, C> Acted<S, C> {
@@ -107,14 +100,21 @@ where
     let letter = settings.table.may_dead_letter().then(copy);
     // A panic is what a poison message looks like: the table is to be asked about it as well.
     let done = AssertUnwindSafe(inner.oneshot(callback.into_request(head))).catch_unwind().await;
-    let whole = match done {
-        Ok(response) => read(response?, settings.limit).await,
-        Err(_) => None,
+    let handled = match done {
+        Ok(response) => Handled::read(response?, settings.limit).await,
+        Err(_) => Handled::BrokenOff,
     };
-    let Read { mut reply, unread } = whole.unwrap_or_else(|| {
-        tracing::error!(contract = contract.name(), "handler panicked, or broke off its reply");
-        Read { reply: failed(), unread: None }
-    });
+    let (mut reply, unread) = match handled {
+        Handled::Whole(reply) => (reply, None),
+        Handled::Streaming(response) => {
+            let (head, body) = response.into_parts();
+            (Response::from_parts(head, Bytes::new()), Some(body))
+        }
+        Handled::BrokenOff => {
+            tracing::error!(contract = contract.name(), "handler panicked, or broke off its reply");
+            (failed(), None)
+        }
+    };
     let seen = if unread.is_some() { Seen::HeadOnly } else { Seen::Whole };
     let reply = match settings.table.verdict(contract, &reply, seen) {
         Verdict::Stands => {
@@ -165,19 +165,4 @@ async fn dead_lettered<C: Contract>(
             refused(contract, reply, Reason::SinkUnavailable.into())
         }
     }
-}
-
-/// The whole reply; its head, if the body is too large or of a length not known beforehand; `None`
-/// if the body breaks off.
-async fn read<B>(response: Response<B>, limit: usize) -> Option<Read<B>>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let length = response.body().size_hint().exact();
-    let (head, body) = response.into_parts();
-    if length.is_none_or(|length| length > limit as u64) {
-        return Some(Read { reply: Response::from_parts(head, Bytes::new()), unread: Some(body) });
-    }
-    let whole = Limited::new(body, limit).collect().await.ok()?;
-    Some(Read { reply: Response::from_parts(head, whole.to_bytes()), unread: None })
 }

@@ -168,14 +168,14 @@ fn fault(body: &[u8], error: &serde_json::Error) -> Cow<'static, str> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
     use crate::as_written;
 
-    fn snake(name: &str) -> &str {
+    pub(crate) fn snake(name: &str) -> &str {
         match name {
             "msgId" | "msgID" => "msg_id",
             other => other,

@@ -102,8 +102,10 @@ mod envelope;
 #[cfg(feature = "axum")]
 mod extract;
 mod future;
+mod handled;
 mod hash;
 mod json;
+mod misfit;
 mod read;
 mod receive;
 mod refusal;
@@ -121,7 +123,9 @@ pub use self::{
     document::{Document, Fields, Items, ValueRef},
     envelope::{Envelope, Id, Timestamp},
     future::ResponseFuture,
+    handled::Handled,
     hash::keyed_hash,
+    misfit::Misfit,
     receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
     refusal::{Reason, Refusal, retry_after},
     violation::{Violation, Violations},

@@ -194,13 +194,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn snake(name: &str) -> &str {
-        match name {
-            "msgId" | "msgID" => "msg_id",
-            other => other,
-        }
-    }
+    use crate::json::tests::snake;
 
     fn of(body: &str) -> u64 {
         let document = digest(&json::parse(body.as_bytes(), snake).unwrap(), snake);

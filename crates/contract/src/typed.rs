@@ -16,7 +16,7 @@ use serde::{
 use serde_json::Number;
 use serde_path_to_error::{Path, Segment};
 
-use crate::{Fields, Items, Reason, Refusal, ValueRef, Violation, json};
+use crate::{Fields, Items, Refusal, ValueRef, json, misfit};
 
 /// Where pointers are cut, in bytes.
 const MAX_POINTER: usize = 256;
@@ -37,15 +37,14 @@ fn read_and_tell<T: DeserializeOwned>(document: ValueRef<'_>) -> Result<T, Refus
         if let Misfit::Missing(field) = misfit {
             push(&mut pointer, field);
         }
-        let detail = match (&*pointer, &misfit) {
-            // A type that reads itself names the field itself.
-            ("", Misfit::Custom(said)) => said.clone(),
-            (pointer, Misfit::Custom(said)) => format!("field `{pointer}`: {said}"),
-            ("", misfit) => format!("the document {misfit}"),
-            (pointer, misfit) => format!("field `{pointer}` {misfit}"),
+        // A type that reads itself names the field itself.
+        let said = match (&*pointer, &misfit) {
+            ("", Misfit::Custom(said)) => Some(said.clone()),
+            (pointer, Misfit::Custom(said)) => Some(format!("field `{pointer}`: {said}")),
+            _ => None,
         };
-        let violation = Violation::new(pointer, misfit.keyword(), misfit.to_string());
-        Refusal::new(Reason::Invalid(violation.into())).detail(detail)
+        let refusal = misfit::refusal(pointer, misfit.keyword(), misfit.to_string());
+        said.into_iter().fold(refusal, Refusal::detail)
     })
 }
 

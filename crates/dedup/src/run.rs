@@ -4,11 +4,10 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, request};
 use http_body::Body;
-use http_body_util::{BodyExt, Limited};
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
-use tower_callback_contract::{Action, Callback, Contract, Exchange, Reason, Refusal};
+use tower_callback_contract::{Action, Callback, Contract, Exchange, Handled, Reason, Refusal};
 use tower_service::Service;
 
 use crate::{
@@ -28,14 +27,6 @@ pub(crate) struct Run<C, S> {
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) flight: Flight,
     pub(crate) callback: Callback,
-}
-
-/// What the handler answered.
-enum Handled<B> {
-    Whole(Response<Bytes>),
-    /// Too large to be remembered, or of a length that is not known beforehand.
-    Streaming(Response<B>),
-    BrokenOff,
 }
 
 /// How the claim ends, what those that wait are told, if they do not start anew, and what the client
@@ -183,14 +174,5 @@ where
     I: Service<Request<B>, Response = Response<ResBody>>,
     ResBody: Body<Error: Into<BoxError>>,
 {
-    let response = inner.oneshot(request).await?;
-    let length = response.body().size_hint().exact();
-    if length.is_none_or(|length| length > limit as u64) {
-        return Ok(Handled::Streaming(response));
-    }
-    let (head, body) = response.into_parts();
-    let whole = Limited::new(body, limit).collect().await;
-    Ok(whole.map_or(Handled::BrokenOff, |body| {
-        Handled::Whole(Response::from_parts(head, body.to_bytes()))
-    }))
+    Ok(Handled::read(inner.oneshot(request).await?, limit).await)
 }

@@ -1,5 +1,5 @@
 use serde_json::{Map, Value, json};
-use tower_callback_contract::{Callback, Reason, Refusal, Violation};
+use tower_callback_contract::{Callback, Misfit, Reason, Refusal};
 
 use crate::{Reply, model::TestResult};
 
@@ -130,11 +130,12 @@ impl PreSendReply {
     /// If the callback is no JSON object, or its `slaveRequest` or that one's `slave` is none.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
         let Value::Object(mut document) = callback.json()?.to_value() else {
-            return Err(misfit(""));
+            let refusal = Refusal::from(no_object());
+            return Err(refusal.detail("the body must be a JSON object"));
         };
         let request = object(&mut document, "slaveRequest");
-        let request = request.ok_or_else(|| misfit("/slaveRequest"))?;
-        object(request, "slave").ok_or_else(|| misfit("/slaveRequest/slave"))?;
+        let request = request.ok_or_else(|| no_object().under("slaveRequest"))?;
+        object(request, "slave").ok_or_else(|| no_object().under("slave").under("slaveRequest"))?;
         Ok(Self { document })
     }
 
@@ -189,12 +190,6 @@ fn object<'m>(fields: &'m mut Map<String, Value>, key: &str) -> Option<&'m mut M
     value.as_object_mut()
 }
 
-fn misfit(pointer: &str) -> Refusal {
-    let message = "must be a JSON object";
-    let detail = match pointer {
-        "" => format!("the body {message}"),
-        pointer => format!("field `{pointer}` {message}"),
-    };
-    let violation = Violation::new(pointer, "type", message);
-    Refusal::new(Reason::Invalid(violation.into())).detail(detail)
+fn no_object() -> Misfit {
+    Misfit::new("must be a JSON object")
 }

@@ -1,13 +1,11 @@
-use std::{borrow::Cow, fmt, time::Duration};
+use std::time::Duration;
 
 use serde::{
     Deserialize,
     de::value::{Error as NoWord, StrDeserializer},
 };
 use serde_json::{Map, Number, Value};
-use tower_callback_contract::{
-    Callback, Document, Reason, Refusal, Timestamp, ValueRef, Violation,
-};
+use tower_callback_contract::{Callback, Document, Misfit, Refusal, Timestamp, ValueRef};
 
 use crate::spelling::spelling;
 
@@ -30,16 +28,6 @@ struct Field<'a> {
 #[serde(transparent)]
 pub(crate) struct Whole(Document);
 
-/// Where a document does not fit its model. Names the field, never its value.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Misfit {
-    /// A JSON pointer of canonical names; empty for the document itself.
-    pointer: String,
-    what: Cow<'static, str>,
-}
-
-const MISSING: &str = "is missing";
-
 // ===== impl Fields =====
 
 impl<'a> Fields<'a> {
@@ -49,7 +37,7 @@ impl<'a> Fields<'a> {
         name: &str,
         read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
     ) -> Result<T, Misfit> {
-        self.optional(name, read)?.ok_or_else(|| Misfit::new(MISSING).under(name))
+        self.optional(name, read)?.ok_or_else(|| Misfit::missing().under(name))
     }
 
     /// Takes a field that may be absent or null.
@@ -120,37 +108,6 @@ impl Whole {
         T: for<'a> TryFrom<Fields<'a>, Error = Misfit>,
     {
         object(self.0.root())
-    }
-}
-
-// ===== impl Misfit =====
-
-impl Misfit {
-    pub(crate) fn new(what: impl Into<Cow<'static, str>>) -> Self {
-        Self { pointer: String::new(), what: what.into() }
-    }
-
-    fn under(mut self, step: impl fmt::Display) -> Self {
-        self.pointer = format!("/{step}{}", self.pointer);
-        self
-    }
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.pointer {
-            "" => write!(f, "the document {}", self.what),
-            pointer => write!(f, "field `{pointer}` {}", self.what),
-        }
-    }
-}
-
-impl From<Misfit> for Refusal {
-    fn from(misfit: Misfit) -> Self {
-        let detail = misfit.to_string();
-        let keyword = if misfit.what == MISSING { "required" } else { "type" };
-        let violation = Violation::new(misfit.pointer, keyword, misfit.what);
-        Self::new(Reason::Invalid(violation.into())).detail(detail)
     }
 }
 

@@ -16,6 +16,8 @@ mod requests;
 mod texts;
 mod words;
 
+use tower_callback_contract::Misfit;
+
 pub use self::{
     body::MsgBody,
     media::{File, Image, Video, Voice},
@@ -24,7 +26,7 @@ pub use self::{
     texts::{Custom, Event, RichText, ShareLink, Text},
     words::{MsgType, Source, VoiceType},
 };
-use crate::fields::{Misfit, Whole};
+use crate::fields::Whole;
 
 macro_rules! read_by_serde {
     ($($model:ty),+ $(,)?) => {$(

@@ -1,10 +1,10 @@
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use tower_callback_contract::{Callback, Refusal, ValueRef};
+use tower_callback_contract::{Callback, Misfit, Refusal, ValueRef};
 
 use crate::{
     Suggestion,
-    fields::{Fields, Misfit, flag, list_of, map},
+    fields::{Fields, flag, list_of, map},
 };
 
 /// The reply to a message route 消息路由: the platform's answers, as you change them.

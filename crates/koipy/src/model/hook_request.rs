@@ -1,11 +1,8 @@
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
-use tower_callback_contract::{Callback, Document, Refusal, ValueRef};
+use tower_callback_contract::{Callback, Document, Misfit, Refusal, ValueRef};
 
-use super::{
-    Message, SlaveRequest, TestResult,
-    read::{Misfit, section},
-};
+use super::{Message, SlaveRequest, TestResult, read::section};
 use crate::Secret;
 
 /// What koipy sends to each of its hooks.

@@ -1,17 +1,8 @@
-use std::fmt;
-
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Map, Value, map::Entry};
-use tower_callback_contract::{Reason, Refusal, ValueRef, Violation};
+use tower_callback_contract::{Misfit, ValueRef};
 
 use crate::spelling::spelling;
-
-/// Where a request does not fit its model. Names the field, never its value.
-#[derive(Debug)]
-pub(super) struct Misfit {
-    pointer: String,
-    what: String,
-}
 
 /// Reads a part of a request; empty where that is absent.
 pub(super) fn section<T: DeserializeOwned + Default>(
@@ -19,37 +10,19 @@ pub(super) fn section<T: DeserializeOwned + Default>(
     name: &str,
 ) -> Result<T, Misfit> {
     let Some(mut fields) = request.as_object() else {
-        return Err(Misfit { pointer: String::new(), what: "must be a JSON object".to_owned() });
+        return Err(Misfit::new("must be a JSON object"));
     };
     let value = fields.find(|(field, _)| spelling(field) == name).map(|(_, value)| value);
     let value = value.filter(|value| !value.is_null());
     let Some(value) = value else { return Ok(T::default()) };
-    let misfit = |what: String| Misfit { pointer: format!("/{name}"), what };
     let value = canonical(value)
-        .ok_or_else(|| misfit("has two spellings with different values".to_owned()))?;
+        .ok_or_else(|| Misfit::new("has two spellings with different values").under(name))?;
     T::deserialize(value).map_err(|error| {
         let error = error.to_string();
         // What stands before it quotes the payload.
         let expected = error.rsplit_once("expected ").map_or("another value", |(_, what)| what);
-        misfit(format!("does not fit: expected {expected}"))
+        Misfit::new(format!("does not fit: expected {expected}")).under(name)
     })
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.pointer {
-            "" => write!(f, "the document {}", self.what),
-            pointer => write!(f, "field `{pointer}` {}", self.what),
-        }
-    }
-}
-
-impl From<Misfit> for Refusal {
-    fn from(misfit: Misfit) -> Self {
-        let detail = misfit.to_string();
-        let violation = Violation::new(misfit.pointer, "type", misfit.what);
-        Self::new(Reason::Invalid(violation.into())).detail(detail)
-    }
 }
 
 /// The value with its fields in their documented spelling; `None` if two spellings of one differ. The

@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tower_callback_contract::Misfit;
 
 use super::{Custom, Event, File, Image, RichText, ShareLink, Text, Video, Voice};
-use crate::fields::{Fields, Misfit, Whole, object};
+use crate::fields::{Fields, Whole, object};
 
 /// A message: one kind of content under the key that names the kind.
 ///

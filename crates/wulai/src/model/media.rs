@@ -1,8 +1,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tower_callback_contract::Misfit;
 
 use super::VoiceType;
-use crate::fields::{Fields, Misfit, Whole, chars, text, word};
+use crate::fields::{Fields, Whole, chars, text, word};
 
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,10 +2,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
+use tower_callback_contract::Misfit;
 
 use super::{MsgBody, Source};
 use crate::fields::{
-    Fields, Misfit, Whole, anything, chars, delay, flag, object, one_of, opaque, score, text, word,
+    Fields, Whole, anything, chars, delay, flag, object, one_of, opaque, score, text, word,
 };
 
 /// The bots that may have found an answer.

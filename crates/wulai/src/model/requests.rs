@@ -1,14 +1,14 @@
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
-use tower_callback_contract::{Callback, Refusal, Timestamp};
+use tower_callback_contract::{Callback, Misfit, Refusal, Timestamp};
 
 use super::{
     MsgBody, MsgType, SenderInfo, SimilarResponse, Source, SuggestedResponse, parts::BOTS,
 };
 use crate::{
     fields::{
-        Fields, Misfit, Whole, at_most, chars, flag, id, id_text, list_of, object, one_of, read,
-        text, time, word,
+        Fields, Whole, at_most, chars, flag, id, id_text, list_of, object, one_of, read, text,
+        time, word,
     },
     kind::Kind,
 };

@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use tower_callback_contract::Misfit;
 
-use crate::fields::{Fields, Misfit, Whole, anything, chars, text};
+use crate::fields::{Fields, Whole, anything, chars, text};
 
 /// A text message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
