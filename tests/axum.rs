@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use axum::{Extension, Json, Router, extract::State, http::StatusCode, routing::post};
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
 use serde_json::Value;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet, time::timeout};
 use tower_callback::{
@@ -16,9 +16,9 @@ use tower_callback::{
     dedup::{Attempt, Outcome},
     wulai::{Delivery, RouteReply, WulaiDedupLayer, WulaiLayer},
 };
-use tower_callback_tests::{DELIVERY, DELIVERY_CAMEL, ERROR, PATIENCE, Platform, ROUTE};
+use tower_callback_tests::{DEADLINE, DELIVERY, DELIVERY_CAMEL, ERROR, Platform, ROUTE};
 
-/// What the handlers share with the test.
+/// The state that the handlers share with the test.
 #[derive(Clone, Default)]
 struct Shared {
     runs: Arc<AtomicUsize>,
@@ -31,7 +31,7 @@ async fn each_route_handles_its_callback_once() {
     async fn deliver(
         State(shared): State<Shared>,
         attempt: Attempt,
-        Extension(callback): Extension<Callback>,
+        callback: Callback,
         Json(raw): Json<Value>,
     ) -> String {
         shared.runs.fetch_add(1, Ordering::SeqCst);
@@ -39,10 +39,7 @@ async fn each_route_handles_its_callback_once() {
         assert_eq!((attempt, raw["user_id"].as_str()), (Attempt::FIRST, Some(&*delivery.user_id)));
         format!("success {}", delivery.msg_body.text().expect("a text"))
     }
-    async fn route(
-        State(shared): State<Shared>,
-        Extension(callback): Extension<Callback>,
-    ) -> Json<RouteReply> {
+    async fn route(State(shared): State<Shared>, callback: Callback) -> Json<RouteReply> {
         let run = shared.runs.fetch_add(1, Ordering::SeqCst);
         let mut reply = RouteReply::to(&callback).expect("a question");
         reply.set_extra(format!("run {run}"));
@@ -68,10 +65,10 @@ async fn each_route_handles_its_callback_once() {
         let first = platform.post(path, bodies[0]).await;
         assert_eq!((first.status, first.is_replayed()), (StatusCode::OK, false), "{path}");
         for body in &bodies[1..] {
-            let copy = platform.post(path, body).await;
-            assert_eq!((copy.status, copy.is_replayed()), (StatusCode::OK, true), "{path}");
-            assert_eq!(copy.body, first.body);
-            assert_eq!(copy.headers.get("content-type"), first.headers.get("content-type"));
+            let again = platform.post(path, body).await;
+            assert_eq!((again.status, again.is_replayed()), (StatusCode::OK, true), "{path}");
+            assert_eq!(again.body, first.body);
+            assert_eq!(again.headers.get("content-type"), first.headers.get("content-type"));
         }
         assert_eq!(shared.runs.load(Ordering::SeqCst), 1, "{path}");
     }
@@ -115,7 +112,7 @@ async fn d11_nested_routers_that_repeat_a_path_are_told_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_does_not_cut_the_handler() {
+async fn d06_a_disconnect_does_not_cut_the_handler() {
     async fn slow(State(shared): State<Shared>) -> &'static str {
         shared.started.notify_one();
         shared.go_on.notified().await;
@@ -130,7 +127,7 @@ async fn a_hang_up_does_not_cut_the_handler() {
         let platform = platform.clone();
         async move { platform.post("/", DELIVERY).await }
     });
-    timeout(PATIENCE, shared.started.notified()).await.expect("it runs");
+    timeout(DEADLINE, shared.started.notified()).await.expect("it runs");
     impatient.abort();
     assert!(impatient.await.expect_err("aborted").is_cancelled());
 
@@ -143,7 +140,7 @@ async fn a_hang_up_does_not_cut_the_handler() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_over_many_connections_run_once() {
+async fn duplicates_over_many_connections_run_once() {
     async fn slow(State(shared): State<Shared>) -> &'static str {
         shared.runs.fetch_add(1, Ordering::SeqCst);
         shared.started.notify_one();
@@ -153,39 +150,39 @@ async fn copies_over_many_connections_run_once() {
     let shared = Shared::default();
     let handler = post(slow).layer(WulaiLayer::delivery());
     let platform = serve(Router::new().route("/", handler).with_state(shared.clone())).await;
-    let mut copies = JoinSet::new();
+    let mut deliveries = JoinSet::new();
     for _ in 0..100 {
         let platform = platform.clone();
-        copies.spawn(async move { platform.post("/", DELIVERY).await });
+        deliveries.spawn(async move { platform.post("/", DELIVERY).await });
     }
-    timeout(PATIENCE, shared.started.notified()).await.expect("it runs");
+    timeout(DEADLINE, shared.started.notified()).await.expect("it runs");
     shared.go_on.notify_one();
-    while let Some(copy) = copies.join_next().await {
-        let copy = copy.expect("no panic");
-        assert_eq!((copy.status, &copy.body[..]), (StatusCode::OK, &b"success"[..]));
+    while let Some(reply) = deliveries.join_next().await {
+        let reply = reply.expect("no panic");
+        assert_eq!((reply.status, &reply.body[..]), (StatusCode::OK, &b"success"[..]));
     }
     assert_eq!(shared.runs.load(Ordering::SeqCst), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_says_why_to_the_sender_and_to_outer_layers() {
+async fn a_refusal_tells_the_sender_and_outer_layers_why() {
     async fn unreached() {
         unreachable!("it was refused");
     }
     let (seen, mut refusals) = tokio::sync::mpsc::unbounded_channel();
-    let handler = post(unreached)
-        .layer(WulaiLayer::delivery().receive(|receive| receive.limit(1024)))
-        .layer(axum::middleware::map_response(move |response: axum::response::Response| {
+    let handler = post(unreached).layer(WulaiLayer::delivery().max_body_bytes(1024)).layer(
+        axum::middleware::map_response(move |response: axum::response::Response| {
             let refusal = response.extensions().get::<Refusal>().cloned();
             let outcome = response.extensions().get::<Outcome>().copied();
             let _ = seen.send((refusal, outcome));
             async { response }
-        }));
+        }),
+    );
     let platform = serve(Router::new().route("/", handler)).await;
     for (body, status, reason) in [
         ("{\"user_id\":", 400, "malformed"),
         (r#"{"msg_id":"1","msgId":"2"}"#, 400, "ambiguous"),
-        (&"x".repeat(2048), 413, "too-large"),
+        (&"x".repeat(2048), 413, "body-too-large"),
     ] {
         let reply = platform.post("/", body).await;
         assert_eq!(reply.status, status);
@@ -213,7 +210,7 @@ async fn a_drain_lets_running_callbacks_end() {
         let platform = platform.clone();
         async move { platform.post("/", DELIVERY).await }
     });
-    timeout(PATIENCE, shared.started.notified()).await.expect("it runs");
+    timeout(DEADLINE, shared.started.notified()).await.expect("it runs");
     assert_eq!(handle.drain(Duration::ZERO).await.abandoned, 1);
     let refused = platform.post("/", &DELIVERY.replace("160273400001", "17")).await;
     assert_eq!(
@@ -221,12 +218,12 @@ async fn a_drain_lets_running_callbacks_end() {
         (503, &"1".parse().expect("a value"))
     );
     shared.go_on.notify_one();
-    assert_eq!(handle.drain(PATIENCE).await.abandoned, 0);
+    assert_eq!(handle.drain(DEADLINE).await.abandoned, 0);
     assert_eq!(running.await.expect("no panic").status, StatusCode::OK);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_panic_is_a_500_and_the_next_copy_runs_again() {
+async fn d05_a_panic_is_a_500_and_the_redelivery_runs_again() {
     async fn fragile(State(shared): State<Shared>, attempt: Attempt) -> String {
         assert!(shared.runs.fetch_add(1, Ordering::SeqCst) > 0, "the first run fails");
         format!("{attempt:?}")

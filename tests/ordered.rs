@@ -1,4 +1,4 @@
-//! Order inside of dedup, as the presets of the platforms have it.
+//! Order inside dedup, as in the presets of the platforms.
 
 use std::{
     convert::Infallible,
@@ -15,18 +15,20 @@ use tokio::{
 };
 use tower::{Layer, Service, ServiceExt, service_fn};
 use tower_callback::{
-    Callback,
+    Buffered, Callback,
     dedup::Outcome,
     order::{Hold, Position},
     wulai::{AnyCallback, WulaiLayer},
 };
 
 type Req = Request<Full<Bytes>>;
-type Res = Response<Full<Bytes>>;
+/// A request as the handler sees it.
+type Seen = Request<Buffered<Full<Bytes>>>;
+type Res = Response<Buffered<Full<Bytes>>>;
 
 const HOLD: Duration = Duration::from_millis(100);
 
-/// What the handler saw, in its order.
+/// What the handler saw, in that order.
 type Handled = Arc<Mutex<Vec<(String, Position)>>>;
 
 #[tokio::test(start_paused = true)]
@@ -40,12 +42,12 @@ async fn messages_in_disorder_are_handled_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn o14_with_dedup_outside_a_held_callback_stays_when_its_client_hangs_up() {
+async fn o14_with_dedup_outside_a_held_callback_stays_when_its_client_disconnects() {
     let (service, handled) = receiver();
-    let hung_up = send(&service, "1");
+    let disconnected = send(&service, "1");
     let second = send(&service, "2");
     sleep(HOLD / 2).await;
-    hung_up.abort();
+    disconnected.abort();
     assert_eq!(second.await.expect("no panic").status(), 200);
     assert_eq!(ids(&handled), ["1", "2"]);
     let retry = send(&service, "1").await.expect("no panic");
@@ -53,14 +55,14 @@ async fn o14_with_dedup_outside_a_held_callback_stays_when_its_client_hangs_up()
 }
 
 #[tokio::test(start_paused = true)]
-async fn o15_a_copy_of_a_held_callback_joins_it() {
+async fn o15_a_duplicate_of_a_held_callback_joins_it() {
     let (service, handled) = receiver();
     let first = send(&service, "1");
     sleep(HOLD / 2).await;
     let start = Instant::now();
-    let copy = send(&service, "1").await.expect("no panic");
+    let duplicate = send(&service, "1").await.expect("no panic");
     assert_eq!(start.elapsed(), HOLD / 2);
-    assert_eq!(copy.extensions().get(), Some(&Outcome::Joined));
+    assert_eq!(duplicate.extensions().get(), Some(&Outcome::Joined));
     assert_eq!(first.await.expect("no panic").status(), 200);
     assert_eq!(ids(&handled), ["1"]);
 }
@@ -82,9 +84,9 @@ async fn o17_a_route_and_an_error_are_not_held() {
 
 #[tokio::test(start_paused = true)]
 async fn o17_errors_do_not_wait_for_each_other() {
-    let handler = service_fn(async |_: Req| {
+    let handler = service_fn(async |_: Seen| {
         sleep(HOLD).await;
-        Ok::<_, Infallible>(Response::new(Full::from("success")))
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("success")))
     });
     let service = WulaiLayer::error().layer(handler);
     let start = Instant::now();
@@ -102,11 +104,11 @@ async fn o17_errors_do_not_wait_for_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn o18_what_is_held_is_not_acknowledged() {
+async fn o18_a_held_callback_is_not_acknowledged() {
     let (service, handled) = receiver();
     let sent = send(&service, "1");
     sleep(HOLD / 2).await;
-    // A crash now would lose nothing: the platform has no reply, and sends it again.
+    // A crash now would lose nothing: the platform has no response, and redelivers the callback.
     assert!(!sent.is_finished());
     assert_eq!(ids(&handled), [""; 0]);
     sleep(HOLD).await;
@@ -119,13 +121,13 @@ fn receiver() -> (
 ) {
     let seen = Handled::default();
     let noted = Arc::clone(&seen);
-    let handler = service_fn(move |request: Req| {
+    let handler = service_fn(move |request: Seen| {
         let extensions = request.extensions();
         let callback: &Callback = extensions.get().expect("received");
         let id = callback.envelope().id.as_ref().expect("an id").as_str().to_owned();
         let position: Position = extensions.get().cloned().expect("a position");
         noted.lock().expect("no panic").push((id, position));
-        async { Ok::<_, Infallible>(Response::new(Full::from("success"))) }
+        async { Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("success"))) }
     });
     let layer = WulaiLayer::for_contract(AnyCallback::new());
     (layer.order(|order| order.hold(Hold::fixed(HOLD))).layer(handler), seen)

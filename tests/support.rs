@@ -1,5 +1,4 @@
-//! A client, payloads and a check of arbitrary bodies, for the tests beside this file and for the
-//! fuzzer.
+//! A client, payloads, and a check of arbitrary bodies, for the tests beside this file and for the fuzzer.
 
 #![expect(clippy::missing_panics_doc, reason = "it is for tests")]
 
@@ -27,8 +26,8 @@ pub const ROUTE: &str = include_str!("../crates/wulai/tests/payloads/route.json"
 /// A report of a message that was not sent.
 pub const ERROR: &str = include_str!("../crates/wulai/tests/payloads/error.json");
 
-/// Far more than anything here takes: whoever waits that long waits for nothing.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than anything here takes.
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A platform that sends callbacks to one server.
 #[derive(Clone, Debug)]
@@ -37,14 +36,14 @@ pub struct Platform {
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
-/// What a server answered.
+/// A response of a server.
 #[derive(Debug)]
 pub struct Reply {
     /// Its status.
     pub status: StatusCode,
     /// Its headers.
     pub headers: HeaderMap,
-    /// Its body, whole.
+    /// Its whole body.
     pub body: Bytes,
 }
 
@@ -55,7 +54,7 @@ impl Platform {
         Self { server, client: Client::builder(TokioExecutor::new()).build_http() }
     }
 
-    /// Sends a callback, and hangs up when the future is dropped.
+    /// Sends a callback, and disconnects when the future is dropped.
     pub async fn post(&self, path: &str, body: &str) -> Reply {
         self.send(Request::post(path).body(Full::from(body.to_owned())).expect("a request")).await
     }
@@ -66,7 +65,7 @@ impl Platform {
         *request.uri_mut() = format!("http://{}{path}", self.server).parse().expect("a URI");
         let json = http::HeaderValue::from_static("application/json");
         request.headers_mut().insert(http::header::CONTENT_TYPE, json);
-        let response = timeout(PATIENCE, self.client.request(request));
+        let response = timeout(DEADLINE, self.client.request(request));
         let response = response.await.expect("in time").expect("a response");
         let (head, body) = response.into_parts();
         let body = body.collect().await.expect("a body").to_bytes();
@@ -75,7 +74,7 @@ impl Platform {
 }
 
 impl Reply {
-    /// Whether the handler gave it to another copy.
+    /// Whether it was recorded, and sent before to another delivery.
     #[must_use]
     pub fn is_replayed(&self) -> bool {
         self.headers.get("idempotency-replayed").is_some_and(|replayed| replayed == "true")

@@ -1,4 +1,4 @@
-//! Any body whatever gets an answer: received, identified and validated, it is taken or refused, and the
+//! Every body gets a response: it is received, identified and validated, then accepted or refused, and the
 //! models agree.
 //!
 //! ```sh
@@ -6,7 +6,7 @@
 //! RUSTC_BOOTSTRAP=1 cargo fuzz run receive fuzz/corpus fuzz/seeds -- -max_total_time=60
 //! ```
 //!
-//! A test of the workspace, `every_seed_of_the_fuzzer_is_answered`, replays the seeds without it.
+//! A test of the workspace, `every_seed_of_the_fuzzer_gets_a_response`, replays the seeds without it.
 
 #![no_main]
 

@@ -1,7 +1,7 @@
-"""koipy's three hooks in aiohttp, as koipy's documents show them, in words of our own.
+"""koipy's three hooks in aiohttp, written the way koipy's documents show them.
 
-It is tried out, not recommended: the picture goes out under a status that refuses the test, and as
-another type than it is, as in the document.
+This is a receiver to test, not one to use: as in the document, the picture goes out under a status that
+refuses the test, and with a wrong type.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ async def tried(request, handler):
 
 
 async def on_message(request):
-    """A black list."""
+    """A blocklist."""
     data = await request.json()
     if str(data["message"]["from_user"]["username"]).startswith(BANNED):
         return web.Response(status=403, text="You are banned.")
@@ -34,7 +34,7 @@ async def on_message(request):
 
 
 async def on_pre_send(request):
-    """A picture."""
+    """Sends a picture."""
     data = await request.json()
     try:
         body = picture(data.get("text", "picture"))
@@ -45,7 +45,7 @@ async def on_pre_send(request):
 
 
 async def on_result(request):
-    """Another column."""
+    """Adds a column."""
     data = await request.json()
     result = data["result"]
     result["New"] = ["new"] * len(result["节点名称"])
@@ -53,7 +53,7 @@ async def on_result(request):
 
 
 def picture(text):
-    """A PNG as wide as the text is long: a library that draws letters would be a lot for this."""
+    """A PNG as wide as the text is long, without the letters, which would need a library."""
     width, height = 8 * max(len(text), 1), 16
 
     def chunk(name, data):

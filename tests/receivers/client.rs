@@ -1,4 +1,4 @@
-//! What carries the simulator's callbacks to a receiver.
+//! The client that carries the simulator's callbacks to a receiver.
 
 use axum::http::{Request, uri::PathAndQuery};
 use hyper_util::{
@@ -10,7 +10,7 @@ use tower_callback_sim::Body;
 
 type Http = Client<HttpConnector, Body>;
 
-/// A receiver for the simulator, whose requests name a path only.
+/// A receiver, as a service for the simulator, whose requests name only a path.
 pub(crate) fn client(
     address: &str,
 ) -> MapRequest<Http, impl FnMut(Request<Body>) -> Request<Body> + Clone + Send + 'static> {

@@ -1,7 +1,7 @@
-"""A Dialogflow webhook in Flask, as tutorials show it: one function prints what came and answers.
+"""A Dialogflow webhook in Flask, as tutorials show it: one function prints the request and responds.
 
-Wulai takes any 200 for a delivery, so its callbacks can be pointed at it. A message route wants an
-answer of another form, and gets this one.
+Wulai accepts any 200 for a delivery, so its callbacks can go there. A message route needs a response of
+another form, and gets this one.
 """
 
 import time
@@ -37,6 +37,6 @@ def webhook():
 
 
 listener = trials.listen(options.port)
-# The server that `app.run` starts, on a socket of ours.
+# The server that `app.run` starts, on our own socket.
 server = make_server("127.0.0.1", 0, app, threaded=True, fd=listener.fileno())
 server.serve_forever()

@@ -1,4 +1,4 @@
-//! A receiver of this folder, run for a test of an example.
+//! Runs a receiver of this folder for a test of an example.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 
-/// Far more than an interpreter takes to start.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than an interpreter takes to start.
+const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The running interpreter. Ended when dropped.
 pub(crate) struct Receiver {
@@ -23,8 +23,8 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    /// Starts `{name}_receiver.py`. `None` if there is no Python, or not the package it needs: that
-    /// is said, and is a failure if `RECEIVERS_REQUIRED=1`.
+    /// Starts `{name}_receiver.py`. `None` if Python or a package is missing, which is printed, and fails
+    /// the test if `RECEIVERS_REQUIRED=1`.
     pub(crate) fn start(name: &str) -> Option<Self> {
         let test = thread::current().name().expect("a test").replace("::", "_");
         let file =
@@ -32,7 +32,7 @@ impl Receiver {
         let (effects_file, log) = (file(".jsonl"), file(".log"));
         let _ = fs::remove_file(&effects_file);
         let started = Command::new(interpreter())
-            // Nothing is compiled into the source tree.
+            // Writes no compiled files into the source tree.
             .arg("-B")
             .arg(root().join(format!("tests/receivers/{name}_receiver.py")))
             .arg("--effects")
@@ -74,15 +74,15 @@ pub(crate) fn root() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// That of the virtual environment `receivers/venv` in the target directory, if there is one.
+/// The interpreter of the virtual environment `receivers/venv` in the target directory, if there is one.
 fn interpreter() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
     let python = target.join("receivers/venv/bin/python");
     if python.exists() { python } else { "python3".into() }
 }
 
-/// The first line, empty if there is none. What follows is read and dropped: who prints more would
-/// stop where nobody reads.
+/// The first line; empty if there is no line. The rest is read and dropped, because a process stops when
+/// nobody reads what it prints.
 fn first_line(printed: ChildStdout) -> String {
     let (first, line) = mpsc::channel();
     thread::spawn(move || {
@@ -92,7 +92,7 @@ fn first_line(printed: ChildStdout) -> String {
         let _ = first.send(line);
         let _ = io::copy(&mut printed, &mut io::sink());
     });
-    line.recv_timeout(PATIENCE).expect("an address in time")
+    line.recv_timeout(DEADLINE).expect("an address in time")
 }
 
 fn missing(name: &str, why: &str) {
@@ -101,6 +101,6 @@ fn missing(name: &str, why: &str) {
     // Not `eprintln`, which is shown only when a test fails.
     let _ = writeln!(
         io::stderr(),
-        "\nSKIPPED: the {name} receiver is not tried: {why}; the README says what it needs\n"
+        "\nSKIPPED: the {name} receiver does not run: {why}; the README says what it needs\n"
     );
 }

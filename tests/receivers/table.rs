@@ -1,4 +1,4 @@
-//! What a suite says of several receivers, side by side: printed, and as it stands in the READMEs.
+//! The results of a suite for several receivers, side by side: printed, and compared with the pages.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -10,13 +10,26 @@ use std::{
 
 use tower_callback_sim::check::{CaseResult, Verdict};
 
-/// A column for each receiver, a row for each case.
+const ENGLISH: &str = "docs/receivers.md";
+const CHINESE: &str = "docs/receivers.zh-CN.md";
+
+/// The English page must say of each case why it matters, in the words that the command prints.
+pub(crate) fn must_say_why(root: &Path, results: &[CaseResult]) {
+    let page = fs::read_to_string(root.join(ENGLISH)).unwrap();
+    for CaseResult { case, matters, .. } in results {
+        let start = format!("| `{case}` {matters} |");
+        let is_there = page.lines().any(|line| line.starts_with(&start));
+        assert!(is_there, "{ENGLISH} has no row: {start}");
+    }
+}
+
+/// One column for each receiver, one row for each case.
 pub(crate) struct Table<'a> {
     receivers: &'a [&'a str],
     rows: Vec<Row<'a>>,
 }
 
-/// What came of one case at each receiver.
+/// The results of one case, one for each receiver.
 struct Row<'a>(Vec<&'a CaseResult>);
 
 impl<'a> Table<'a> {
@@ -25,14 +38,14 @@ impl<'a> Table<'a> {
         Self { receivers, rows: (0..results[0].len()).map(of_case).collect() }
     }
 
-    /// Each README has the same marks in a table of the same head.
-    pub(crate) fn must_stand_in_readmes(&self, root: &Path) {
-        for file in ["README.md", "README.zh-CN.md"] {
-            let readme = fs::read_to_string(root.join(file)).unwrap();
-            let table = readme.lines().skip_while(|line| *line != self.head());
+    /// Both pages must have the same marks in a table with the same head.
+    pub(crate) fn must_be_on_the_pages(&self, root: &Path) {
+        for file in [ENGLISH, CHINESE] {
+            let page = fs::read_to_string(root.join(file)).unwrap();
+            let table = page.lines().skip_while(|line| *line != self.head());
             let table: Vec<_> = table.skip(2).take_while(|line| line.starts_with('|')).collect();
             for row in &self.rows {
-                assert_eq!(row.marks_in(&table), row.marks(), "{file} says something else: {row}");
+                assert_eq!(row.marks_in(&table), row.marks(), "{file} has other marks: {row}");
             }
             assert_eq!(table.len(), self.rows.len(), "{file}: {table:#?}");
         }
@@ -55,7 +68,7 @@ impl Row<'_> {
         self.0.iter().map(|result| mark(&result.verdict).0).collect()
     }
 
-    /// Those in the table of a README.
+    /// The marks of this case in the table of a page.
     fn marks_in(&self, table: &[&str]) -> Vec<char> {
         let start = format!("| `{}`", self.0[0].case);
         let row = table.iter().find(|line| line.starts_with(&start)).unwrap_or(&"");

@@ -1,7 +1,7 @@
-"""Wulai's three callbacks in Tornado, as Wulai's documents show them, in words of our own.
+"""Wulai's three callbacks in Tornado, written the way Wulai's documents show them.
 
-It is tried out, not recommended: what the documents advise, and leave out of their code, is left
-out here too.
+This is a receiver to test, not one to use: like the code of the documents, it leaves out what their text
+advises.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ def tried(post):
 
 
 class Chat(WebSocketHandler):
-    """The pages of the users: several for one user, if they like."""
+    """The pages of the users. A user can have several."""
 
     pages = defaultdict(set)
 
@@ -77,7 +77,7 @@ class Route(RequestHandler):
 
 
 class Failure(RequestHandler):
-    """Error callback 错误回调. Its reply is empty."""
+    """Error callback 错误回调. The response is empty."""
 
     @tried
     async def post(self):

@@ -1,7 +1,7 @@
-"""What the receivers are tried out with: a port, instructions, and a record of what ran.
+"""A port, instructions and a record of what ran, for the receivers under test.
 
-Nothing here makes a handler better. It stands where `src/trials.rs` of wulai-chat stands: around the
-handler, where it sees what runs. Lines and instructions are those of the docs of `crates/sim`.
+Nothing here makes a handler better. Like `src/trials.rs` of wulai-chat, it stands around the handler,
+where it sees what runs. The docs of `crates/sim` describe the lines and the instructions.
 """
 
 import argparse
@@ -15,13 +15,13 @@ from contextlib import contextmanager
 
 def arguments():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, default=0, help="0 takes a free one; it is printed")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free port and prints it")
     parser.add_argument("--effects", required=True, metavar="FILE")
     return parser.parse_args()
 
 
 def listen(port):
-    """A listening socket on this machine. Its address is the first line that is printed."""
+    """A listening socket on this machine. Prints its address as the first line."""
     listener = socket.create_server(("127.0.0.1", port), backlog=128)
     print("listening on 127.0.0.1:%d" % listener.getsockname()[1], flush=True)
     return listener
@@ -35,7 +35,7 @@ class Trials:
 
     @contextmanager
     def run(self, effect, text):
-        """Around one run of a handler. Gives the seconds it is to take, or fails if asked to."""
+        """Records one run of a handler. Gives the seconds that it should take, or fails if asked to."""
         effect = dict(effect, start=now(), outcome="failed")
         try:
             if text in ("#sim fail once", "#sim panic once") and self.is_first_failure(effect["id"]):
@@ -59,7 +59,7 @@ class Trials:
 
 
 def wulai(body):
-    """Whom one of Wulai's callbacks is for, in either spelling, and its text."""
+    """Who one of Wulai's callbacks is, in either spelling, and its text."""
     callback = document(body)
 
     def field(*names):
@@ -76,7 +76,7 @@ def wulai(body):
 
 
 def koipy(hook, body):
-    """Whom one of koipy's hooks is for, and the text of its message."""
+    """Who one of koipy's callbacks is, and the text of its message."""
     message = at(document(body), "message")
     chat = at(message, "chat", "id")
     event = "%s/%s" % (chat, at(message, "id"))

@@ -11,17 +11,15 @@ use http::Response;
 use http_body::Body;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use tokio::time::timeout;
-use tower::ServiceExt;
+use tower::{BoxError, ServiceExt};
 use tower_callback_contract::{Action, Contract};
 use tower_layer::Layer;
 use tower_service::Service;
 
-use crate::BoxError;
-
-/// [`Layer`] for the side that sends callbacks: around an HTTP client, it turns the reply of
-/// a callback server into the [`Action`] that it asks for.
+/// [`Layer`] for the side that sends callbacks: around an HTTP client, it reads the response of
+/// a callback server as the [`Action`] that it asks for.
 ///
-/// The response keeps the status and the headers, and has the action for its body.
+/// What comes out keeps the status and the headers, and has the action as its body.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -30,20 +28,29 @@ use crate::BoxError;
 /// use tower::{Layer, ServiceExt, service_fn};
 /// use tower_callback_action::InterpretLayer;
 /// use tower_callback_contract::Action;
-/// use tower_callback_wulai::MessageDelivery;
+/// # use std::time::Duration;
+/// # use tower_callback_contract::{Body, Contract, Envelope, Refusal, Timing};
+/// # struct Orders;
+/// # impl Contract for Orders {
+/// #     fn name(&self) -> &'static str { "shop.order" }
+/// #     fn timing(&self) -> Timing { Timing::new(Duration::from_secs(10), Duration::from_secs(3600)) }
+/// #     fn identify(&self, _: &http::request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+/// #         Ok(Envelope::default())
+/// #     }
+/// # }
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() {
-/// // In its place, `hyper_util::client::legacy::Client`.
+/// // Yours may be a `hyper_util::client::legacy::Client`.
 /// let client = service_fn(async |_: Request<Full<Bytes>>| {
 ///     let busy = Response::builder().status(503).body(Full::<Bytes>::from("busy"));
 ///     Ok::<_, std::convert::Infallible>(busy.expect("a valid response"))
 /// });
-/// let callbacks = InterpretLayer::for_contract(MessageDelivery::new()).layer(client);
+/// let callbacks = InterpretLayer::for_contract(Orders).layer(client);
 ///
-/// let message = Request::post("http://127.0.0.1:3000/").body("{}".into()).expect("valid");
-/// let answer = callbacks.oneshot(message).await.expect("an answer");
-/// assert_eq!(*answer.body(), Action::Retry { after: None });
+/// let order = Request::post("http://127.0.0.1:3000/").body("{}".into()).expect("valid");
+/// let response = callbacks.oneshot(order).await.expect("a response");
+/// assert_eq!(*response.body(), Action::Retry { after: None });
 /// # }
 /// ```
 #[derive(Debug)]
@@ -53,9 +60,9 @@ pub struct InterpretLayer<C> {
     limits: Limits,
 }
 
-/// Middleware that turns replies into actions. Made by [`InterpretLayer`].
+/// Middleware that turns responses into actions. Made by [`InterpretLayer`].
 ///
-/// It is always ready; the client is polled ready within the time-out.
+/// It is always ready, and polls the client ready within the timeout.
 #[derive(Debug)]
 pub struct Interpret<S, C> {
     inner: S,
@@ -69,22 +76,22 @@ struct Limits {
     timeout: Duration,
 }
 
-/// Why a callback has no answer. What to do then is the sender's to decide: its contract is about
-/// replies.
+/// Why a callback got no response. The sender decides what to do then: a contract is about responses
+/// only.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InterpretError<E> {
     /// The client failed.
-    #[error("the callback was not answered")]
+    #[error("the callback got no response")]
     Client(#[source] E),
-    /// The whole reply had not arrived by then.
-    #[error("the callback was not answered within {0:?}")]
+    /// The whole response did not arrive within this time.
+    #[error("the callback got no response within {0:?}")]
     TimedOut(Duration),
-    /// The reply's body has more bytes than this.
-    #[error("the reply is larger than {0} bytes")]
+    /// The response's body has more bytes than this.
+    #[error("the response is larger than {0} bytes")]
     TooLarge(usize),
-    /// The connection broke before the reply's end.
-    #[error("the reply ended early")]
+    /// The connection broke before the end of the response.
+    #[error("the response ended early")]
     Cut(#[source] BoxError),
 }
 
@@ -98,7 +105,7 @@ type Answer<E> = Result<Response<Action>, InterpretError<E>>;
 // ===== impl InterpretLayer =====
 
 impl<C: Contract> InterpretLayer<C> {
-    /// Reads replies as this contract does.
+    /// Reads responses as this contract does.
     pub fn for_contract(contract: C) -> Self {
         let limits = Limits { bytes: 16 * 1024 * 1024, timeout: contract.timing().timeout };
         Self { contract: Arc::new(contract), limits }
@@ -106,14 +113,14 @@ impl<C: Contract> InterpretLayer<C> {
 }
 
 impl<C> InterpretLayer<C> {
-    /// The largest reply body in bytes. Default: 16 MiB.
-    pub fn limit(mut self, bytes: usize) -> Self {
+    /// Sets the size of the largest response body. Default: 16 MiB.
+    pub fn max_reply_bytes(mut self, bytes: usize) -> Self {
         self.limits.bytes = bytes;
         self
     }
 
-    /// How long the whole exchange may take, to the end of the reply's body. Default: the
-    /// contract's [time-out](tower_callback_contract::Timing::timeout).
+    /// Sets how long the whole exchange may take, to the end of the response's body. Default: the
+    /// contract's [timeout](tower_callback_contract::Timing::timeout).
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.limits.timeout = timeout;
         self

@@ -2,13 +2,11 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Request;
-use tower::util::BoxCloneSyncService;
+use tower::{BoxError, util::BoxCloneSyncService};
 use tower_callback_contract::Action;
 use tower_service::Service;
 
-use crate::BoxError;
-
-/// What a reply of some status asks the platform for: an [`Action`], or to accept what was
+/// What a response of some status asks the platform for: an [`Action`], or to accept a callback that was
 /// [handed to a dead-letter sink](Self::dead_letter).
 #[derive(Clone)]
 pub struct Rule(pub(crate) Decision);
@@ -22,26 +20,26 @@ pub(crate) enum Decision {
 pub(crate) type Sink = BoxCloneSyncService<Request<Bytes>, (), BoxError>;
 
 impl Rule {
-    /// Accept the callback once the sink has taken it, because the handler never will.
+    /// Accepts the callback once the sink has taken it, because the handler never will.
     ///
-    /// The sink gets the request as the handler got it: its [`Callback`] in the extensions, its
-    /// body again, and in the extensions also the [`StatusCode`] of the handler's reply.
+    /// The sink gets the request as the handler got it: its [`Callback`] in the extensions, and its
+    /// body. The extensions also hold the [`StatusCode`] of the handler's response.
     ///
-    /// It has as long as the contract's [patience] from when it is called. The handler's time is not
-    /// taken off, so both together may take longer than the platform waits. Inside of dedup nothing
-    /// comes of that: they run to their end, and the platform's next copy gets their reply. Without
-    /// it, a server that drops what its client hung up on drops the sink half-way, and the next copy
-    /// runs the handler again.
+    /// From the moment it is called, the sink has the contract's [reply deadline] to finish. The
+    /// handler's time is not subtracted, so both together may take longer than the platform waits.
+    /// Inside dedup that does no harm: both run to their end, and the platform's redelivery gets their
+    /// response. Without dedup, a server that drops the request when its client disconnects drops the
+    /// sink half-way, and the redelivery runs the handler again.
     ///
-    /// If it fails or is too slow, the callback is refused as [`SinkUnavailable`], and an error is
-    /// logged. A platform that repeats what is refused sends it again, so nothing is lost. One that
-    /// does not, such as koipy, never does: with a contract that fails open, its user's task goes on,
-    /// dedup remembers the callback as done, and the letter is lost. There, give it a sink that falls
-    /// back on something that does not fail with the first, such as a local file; or let the
-    /// contract fail closed, and the user hears that nothing was done.
+    /// If the sink fails or is too slow, the layer refuses the callback as [`SinkUnavailable`] and logs
+    /// an error. A platform that redelivers what was refused loses nothing. A platform that does not,
+    /// such as koipy, loses the letter if its contract fails open: the user's task goes on, and dedup
+    /// remembers the callback as done. For such a platform, use a sink that falls back on something
+    /// that does not fail together with the first, such as a local file; or let the contract fail
+    /// closed, so that the user hears that nothing was done.
     ///
-    /// It answers with nothing: a service that answers with a response has to say which responses
-    /// mean that it took the callback. A channel is a sink through a closure:
+    /// The sink returns `()`: a service that returns a response would have to say which responses mean
+    /// that it took the callback. A closure makes a channel a sink:
     ///
     /// ```
     /// use bytes::Bytes;
@@ -49,20 +47,29 @@ impl Rule {
     /// use tokio::sync::mpsc;
     /// use tower::service_fn;
     /// use tower_callback_action::{ActionLayer, Rule};
-    /// use tower_callback_wulai::MessageDelivery;
+    /// # use std::time::Duration;
+    /// # use tower_callback_contract::{Body, Contract, Envelope, Refusal, Timing};
+    /// # struct Orders;
+    /// # impl Contract for Orders {
+    /// #     fn name(&self) -> &'static str { "shop.order" }
+    /// #     fn timing(&self) -> Timing { Timing::new(Duration::from_secs(10), Duration::from_secs(3600)) }
+    /// #     fn identify(&self, _: &http::request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+    /// #         Ok(Envelope::default())
+    /// #     }
+    /// # }
     ///
     /// let (letters, mut unhandled) = mpsc::channel::<Request<Bytes>>(1024);
     /// let sink = service_fn(move |request| {
     ///     let letters = letters.clone();
     ///     async move { letters.send(request).await }
     /// });
-    /// let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, Rule::dead_letter(sink));
+    /// let layer = ActionLayer::for_contract(Orders).on(422, Rule::dead_letter(sink));
     /// # drop((layer, unhandled.try_recv()));
     /// ```
     ///
     /// [`Callback`]: tower_callback_contract::Callback
     /// [`StatusCode`]: http::StatusCode
-    /// [patience]: tower_callback_contract::Timing::patience
+    /// [reply deadline]: tower_callback_contract::Timing::reply_deadline
     /// [`SinkUnavailable`]: tower_callback_contract::Reason::SinkUnavailable
     pub fn dead_letter<S>(sink: S) -> Self
     where

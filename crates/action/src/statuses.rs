@@ -37,14 +37,14 @@ impl Statuses {
         (self.first..=self.last).contains(&status.as_u16())
     }
 
-    /// How many there are: a rule for fewer is the more specific one.
+    /// How many there are: of two rules, the one for fewer statuses is the narrower.
     pub(crate) fn width(self) -> u16 {
         self.last - self.first
     }
 }
 
 /// # Panics
-/// If it is no status: below 100 or above 999.
+/// If it is not a status: below 100 or above 999.
 impl From<u16> for Statuses {
     fn from(status: u16) -> Self {
         Self::from(status..=status)
@@ -63,7 +63,7 @@ impl From<RangeInclusive<u16>> for Statuses {
     fn from(statuses: RangeInclusive<u16>) -> Self {
         let (first, last) = statuses.into_inner();
         let are_statuses = 100 <= first && first <= last && last <= 999;
-        assert!(are_statuses, "{first}..={last} is no range of statuses between 100 and 999");
+        assert!(are_statuses, "{first}..={last} is not a range of statuses between 100 and 999");
         Self { first, last }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_status_is_a_mistake_in_the_program() {
+    fn a_number_that_is_not_a_status_is_a_mistake_in_the_program() {
         for wrong in [0..=0, 99..=200, 500..=1000, RangeInclusive::new(500, 400)] {
             let made = std::panic::catch_unwind(|| Statuses::from(wrong.clone()));
             assert!(made.is_err(), "{wrong:?}");

@@ -6,26 +6,27 @@ use tower_callback_contract::{Action, Contract, Refusal};
 
 use crate::{Rule, Statuses, rule::Decision};
 
-/// What to do with a reply that would not do what it seems to, as when a platform ignores the very
-/// status it is refused with.
+/// What becomes of a response that would not do what it seems to, such as a 400 to a platform that
+/// ignores 400.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum OnMistake {
-    /// Send what was meant instead, by the contract's account of it.
+pub enum OnMisleadingReply {
+    /// Send what the handler meant instead: what the contract's
+    /// [`intent`](tower_callback_contract::Contract::intent) says.
     #[default]
-    Mend,
-    /// Send it as it is, with a warning in the log.
+    Rewrite,
+    /// Send it unchanged, and log a warning.
     Warn,
-    /// Send it as it is.
-    Leave,
+    /// Send it unchanged.
+    Pass,
 }
 
-/// Which replies ask for what.
+/// Which responses ask for what.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Table {
     by_status: Vec<(Statuses, Rule)>,
     by_error: Vec<ErrorRule>,
-    pub(crate) on_mistake: OnMistake,
+    pub(crate) on_misleading_reply: OnMisleadingReply,
 }
 
 #[derive(Clone)]
@@ -36,15 +37,15 @@ struct ErrorRule {
 
 type OfExtensions = dyn Fn(&Extensions) -> Option<Rule> + Send + Sync;
 
-/// What becomes of a reply.
+/// What becomes of a response.
 pub(crate) enum Verdict {
-    /// It goes as it is.
+    /// It passes unchanged.
     Stands,
     Decided(Decision),
     Refused(Refusal),
 }
 
-/// How much of a reply was read.
+/// How much of a response was read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Seen {
     Whole,
@@ -68,11 +69,11 @@ impl Table {
 
     pub(crate) fn may_dead_letter(&self) -> bool {
         let is_sink = |(_, rule): &(_, Rule)| matches!(rule.0, Decision::DeadLetter(_));
-        // What a typed error leads to is not known before it is there.
+        // Nobody knows what a typed error leads to before there is one.
         !self.by_error.is_empty() || self.by_status.iter().any(is_sink)
     }
 
-    /// What the handler said itself comes first, then the table, then the contract.
+    /// The handler's own action comes first, then the table, then the contract.
     pub(crate) fn verdict<C: Contract>(
         &self,
         contract: &C,
@@ -86,13 +87,13 @@ impl Table {
         if let Some(rule) = self.of_error(extensions).or_else(|| self.of_status(status)) {
             return Verdict::Decided(rule.0);
         }
-        // Beside a success it says in whose place that is sent, as a fallback is.
+        // Beside a success, it says why that was sent in place of another response, as a fallback is.
         if let Some(refusal) = extensions.get::<Refusal>().filter(|_| !status.is_success()) {
             return Verdict::Refused(refusal.clone());
         }
-        // A head alone tells a mistake as little as a lack of content.
-        match contract.meant(reply).filter(|_| seen == Seen::Whole) {
-            Some(meant) => self.mistaken(contract, status, meant),
+        // A head alone does not tell whether the response is misleading, nor whether it has content.
+        match contract.intent(reply).filter(|_| seen == Seen::Whole) {
+            Some(meant) => self.misleading(contract, status, meant),
             None => Verdict::Stands,
         }
     }
@@ -108,18 +109,18 @@ impl Table {
         narrowest.map(|(_, (_, rule))| rule.clone())
     }
 
-    fn mistaken<C: Contract>(&self, contract: &C, status: StatusCode, meant: Action) -> Verdict {
+    fn misleading<C: Contract>(&self, contract: &C, status: StatusCode, meant: Action) -> Verdict {
         let (contract, status, action) = (contract.name(), status.as_u16(), meant.name());
-        match self.on_mistake {
-            OnMistake::Mend => {
-                tracing::debug!(contract, status, action, "reply mended to what it meant");
+        match self.on_misleading_reply {
+            OnMisleadingReply::Rewrite => {
+                tracing::debug!(contract, status, action, "response rewritten to what it meant");
                 Verdict::Decided(Decision::Say(meant))
             }
-            OnMistake::Warn => {
-                tracing::warn!(contract, status, action, "reply does not do what it seems to mean");
+            OnMisleadingReply::Warn => {
+                tracing::warn!(contract, status, action, "response does not do what it seems to");
                 Verdict::Stands
             }
-            OnMistake::Leave => Verdict::Stands,
+            OnMisleadingReply::Pass => Verdict::Stands,
         }
     }
 }

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{HeaderName, Response, header};
 use tower_callback_contract::{Action, Contract, Refusal};
 
-/// What a handler's reply says about its body, or about a status that is no longer its own.
+/// The headers of a response that are about its body or its status, which are replaced.
 const OF_THE_BODY: [HeaderName; 13] = [
     header::ACCEPT_RANGES,
     header::CONTENT_DISPOSITION,
@@ -19,7 +19,7 @@ const OF_THE_BODY: [HeaderName; 13] = [
     header::TRANSFER_ENCODING,
 ];
 
-/// The reply that asks for the action, as far as the platform can be asked for it.
+/// The response that asks for the action, or for the nearest that the platform can do.
 pub(crate) fn said<C: Contract>(
     contract: &C,
     reply: Response<Bytes>,
@@ -34,7 +34,7 @@ pub(crate) fn said<C: Contract>(
     rewritten(reply, wire, read)
 }
 
-/// The reply by which the contract refuses.
+/// The response by which the contract refuses.
 pub(crate) fn refused<C: Contract>(
     contract: &C,
     reply: Response<Bytes>,
@@ -47,7 +47,7 @@ pub(crate) fn refused<C: Contract>(
     reply
 }
 
-/// What the wire says, with what the handler's reply says besides: other headers, extensions.
+/// The wire form of the action, with the handler's other headers and its extensions.
 fn rewritten(reply: Response<Bytes>, wire: Response<Bytes>, action: Action) -> Response<Bytes> {
     let (mut head, _) = reply.into_parts();
     let (said, body) = wire.into_parts();

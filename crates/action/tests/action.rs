@@ -5,30 +5,33 @@
 mod support;
 
 use std::{
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicU32, Ordering},
-    },
+    sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
+use futures_util::{StreamExt, stream};
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use tokio::time::{Instant, sleep};
-use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimitLayer, service_fn};
-use tower_callback_action::{ActionLayer, OnMistake, Rule, Statuses};
-use tower_callback_contract::{Action, Callback, Content, Reason, Refusal};
-use tower_callback_dedup::{Attempt, DedupLayer, Outcome, Previous};
-use tower_callback_wulai::{MessageDelivery, MessageRoute};
-use tower_test::mock::pair;
+use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower_callback_action::{ActionLayer, OnMisleadingReply, Rule, Statuses};
+use tower_callback_contract::{Action, Callback, Content, Contract, Reason, Refusal};
+use tower_callback_stack::Buffered;
+use tower_callback_testkit::{
+    BoxError, Handling, Req, Res, TestBody, around, body_of, boxed, capture_events,
+    response as reply, service,
+};
 
-use support::{AnyBody, BoxError, Hook, callback, capture_events, reply};
-
-type Res = Response<AnyBody>;
+use support::{DELIVERY, Hook, ROUTE, Strict, callback};
 
 fn hook() -> ActionLayer<Hook> {
     ActionLayer::for_contract(Hook)
+}
+
+fn delivery() -> ActionLayer<Strict> {
+    ActionLayer::for_contract(DELIVERY)
 }
 
 fn retry(seconds: impl Into<Option<u64>>) -> Action {
@@ -39,22 +42,18 @@ fn refuse(text: &str) -> Action {
     Action::Refuse { text: text.to_owned() }
 }
 
-/// What comes of a handler's reply: status, body, and the action beside them.
-async fn said<C: tower_callback_contract::Contract>(
-    layer: &ActionLayer<C>,
-    reply: Res,
-) -> (u16, String, Action) {
-    let reply = sent(layer, reply).await;
-    let (head, body) = reply.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
+/// Status, body and action of what goes out when the handler responds like this.
+async fn said<C: Contract>(layer: &ActionLayer<C>, reply: Res) -> (u16, String, Action) {
+    let (head, body) = sent(layer, reply).await.into_parts();
+    let body = body_of(body).await;
     let action = head.extensions.get::<Action>().cloned().expect("an action");
     (head.status.as_u16(), String::from_utf8(body.to_vec()).unwrap(), action)
 }
 
-async fn sent<C: tower_callback_contract::Contract>(layer: &ActionLayer<C>, reply: Res) -> Res {
-    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
-    let answering = tokio::spawn(layer.layer(mock).oneshot(callback()));
-    let (request, respond) = handler.next_request().await.expect("the handler runs");
+async fn sent<C: Contract>(layer: &ActionLayer<C>, reply: Res) -> Res {
+    let (service, mut play) = around(layer);
+    let answering = tokio::spawn(service.oneshot(callback()));
+    let (request, respond) = play.next_request().await.expect("the handler runs");
     assert!(request.extensions().get::<Callback>().is_some());
     respond.send_response(reply);
     answering.await.unwrap().unwrap()
@@ -76,7 +75,7 @@ async fn a01_without_an_entry_a_reply_goes_as_it_is() {
 
 #[tokio::test]
 async fn a01_no_failure_becomes_an_accept_by_itself() {
-    let delivery = ActionLayer::for_contract(MessageDelivery::new());
+    let delivery = delivery();
     for status in [400, 401, 404, 408, 409, 422, 429, 451, 499, 500, 503, 599] {
         let (sent, _, action) = said(&hook(), reply(status, "x")).await;
         assert!(sent > 400 && matches!(action, Action::Refuse { .. }), "{status}: {action:?}");
@@ -87,7 +86,7 @@ async fn a01_no_failure_becomes_an_accept_by_itself() {
 
 #[tokio::test]
 async fn the_table_reads_as_one_says_it() {
-    let layer = ActionLayer::for_contract(MessageDelivery::new())
+    let layer = delivery()
         .on(500, Action::Accept)
         .on(409, Action::Accept)
         .on(429, retry(30))
@@ -98,7 +97,7 @@ async fn the_table_reads_as_one_says_it() {
     }
     let busy = sent(&layer, reply(429, "x")).await;
     assert_eq!((busy.status().as_u16(), &busy.headers()["retry-after"]), (503, &30.into()));
-    // Wulai cannot be told when, nor to give up: what it does is what stands there.
+    // The platform cannot be told when, nor to give up: the extensions hold what it does.
     assert_eq!(busy.extensions().get(), Some(&retry(None)));
     assert_eq!(said(&layer, reply(410, "x")).await, (503, String::new(), retry(None)));
 }
@@ -164,11 +163,11 @@ async fn a_refusal_of_the_handler_is_refused_the_contracts_way() {
     let reply = sent(&hook(), refused()).await;
     assert_eq!(reply.status(), 418);
     assert_eq!(reply.extensions().get::<Refusal>().unwrap().reason().code(), "malformed");
-    // An entry of the table says more.
+    // An entry of the table comes first.
     assert_eq!(said(&hook().on(400, Action::Accept), refused()).await.2, Action::Accept);
 }
 
-/// As the schema layer leaves it beside the fallback that it sends in a reply's place.
+/// The schema layer leaves one beside the fallback that it sends in place of a response.
 #[tokio::test]
 async fn a_refusal_beside_a_success_does_not_undo_it() {
     let mut fallback = reply(200, "{}");
@@ -176,7 +175,7 @@ async fn a_refusal_beside_a_success_does_not_undo_it() {
     let sent = sent(&hook(), fallback).await;
     assert_eq!(sent.status(), 200);
     assert!(sent.extensions().get::<Refusal>().is_some());
-    assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "{}");
+    assert_eq!(body_of(sent.into_body()).await, "{}");
 }
 
 #[tokio::test]
@@ -195,27 +194,33 @@ async fn a02_what_the_platform_cannot_do_becomes_what_it_can_and_is_logged() {
 }
 
 #[tokio::test]
-async fn a03_a_mistake_is_mended_warned_about_or_left() {
+async fn a03_a_misleading_response_is_rewritten_warned_about_or_passed() {
     let (events, _guard) = capture_events();
-    let mended = said(&hook(), reply(400, "not you")).await;
-    assert_eq!(mended, (403, "not you".to_owned(), refuse("not you")));
+    let rewritten = said(&hook(), reply(400, "not you")).await;
+    assert_eq!(rewritten, (403, "not you".to_owned(), refuse("not you")));
     assert_eq!(events.lines("WARN"), Vec::<String>::new());
 
-    let left = (400, "not you".to_owned(), Action::Accept);
-    assert_eq!(said(&hook().on_mistake(OnMistake::Leave), reply(400, "not you")).await, left);
+    let passed = (400, "not you".to_owned(), Action::Accept);
+    assert_eq!(
+        said(&hook().on_misleading_reply(OnMisleadingReply::Pass), reply(400, "not you")).await,
+        passed
+    );
     assert_eq!(events.lines("WARN"), Vec::<String>::new());
 
-    assert_eq!(said(&hook().on_mistake(OnMistake::Warn), reply(400, "not you")).await, left);
+    assert_eq!(
+        said(&hook().on_misleading_reply(OnMisleadingReply::Warn), reply(400, "not you")).await,
+        passed
+    );
     let warnings = events.lines("WARN");
     assert!(warnings.len() == 1 && !warnings[0].contains("not you"), "{warnings:?}");
 }
 
 #[tokio::test]
-async fn a03_a_success_that_the_platform_would_not_take_is_mended() {
-    let delivery = ActionLayer::for_contract(MessageDelivery::new());
+async fn a03_a_success_that_the_platform_would_not_take_is_rewritten() {
+    let delivery = delivery();
     let accepted = (200, "success".to_owned(), Action::Accept);
     assert_eq!(said(&delivery, reply(204, "")).await, accepted);
-    let route = ActionLayer::for_contract(MessageRoute::new());
+    let route = ActionLayer::for_contract(ROUTE);
     let document = Action::Use(Content::Merge("{\"a\":1}".into()));
     let merged = (200, "{\"a\":1}".to_owned(), document);
     assert_eq!(said(&route, reply(201, "{\"a\":1}")).await, merged);
@@ -248,35 +253,54 @@ async fn what_is_rewritten_keeps_what_is_not_about_its_body() {
 }
 
 #[tokio::test]
-async fn a_reply_of_unknown_length_is_judged_by_its_head() {
-    let stream = |status| Response::builder().status(status).body(AnyBody::stream("{}")).unwrap();
-    // It would be a mistake, if its body were known.
+async fn a_stream_that_is_under_way_is_judged_by_its_head() {
+    let stream = |status| reply(status, under_way());
+    // It would be misleading, if its body were known.
     let streamed = sent(&hook(), stream(400)).await;
     assert_eq!(streamed.status(), 400);
-    // Nor is it known what the platform does on it.
+    // Nobody knows what the platform does on it either.
     assert_eq!(streamed.extensions().get::<Action>(), None);
-    assert_eq!(streamed.into_body().collect().await.unwrap().to_bytes(), "{}");
+    assert_eq!(body_of(streamed.into_body()).await, "{}");
     assert_eq!(said(&hook().on(500, refuse("no")), stream(500)).await.1, "no");
-    // The same for one that is too large.
-    let small = hook().limit(3);
+    // The same for a response that is too large.
+    let small = hook().max_reply_bytes(3);
     assert_eq!(sent(&small, reply(400, "four")).await.status(), 400);
+    assert_eq!(sent(&small, reply(400, TestBody::stream("four"))).await.status(), 400);
     assert_eq!(said(&small, reply(400, "odd")).await.0, 403);
 }
 
 #[tokio::test]
+async fn l09_a_response_that_is_all_there_is_judged_whole_though_it_does_not_tell_its_length() {
+    let rewritten = said(&hook(), reply(400, TestBody::stream("not you"))).await;
+    assert_eq!(rewritten, (403, "not you".to_owned(), refuse("not you")));
+}
+
+#[tokio::test]
 async fn a_stream_goes_through_two_layers_as_it_is() {
-    let handler = service_fn(async |_: Request<AnyBody>| {
-        Ok::<_, BoxError>(Response::new(AnyBody::stream("{}")))
+    let bodies: [fn() -> TestBody; 2] = [|| TestBody::stream("{}"), under_way];
+    for body in bodies {
+        let handler = Handling(move |_: Req| std::future::ready(Ok(reply(200, body()))));
+        let service = boxed(hook().layer(hook().layer(handler)));
+        let sent = service.oneshot(callback()).await.unwrap();
+        assert_eq!(sent.status(), 200);
+        assert_eq!(body_of(sent.into_body()).await, "{}");
+    }
+}
+
+/// A body of which the second half is not yet there.
+fn under_way() -> TestBody {
+    let halves = stream::iter(["{", "}"]).then(|half| async move {
+        if half == "}" {
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, BoxError>(Frame::data(Bytes::from(half)))
     });
-    let sent = hook().layer(hook().layer(handler)).oneshot(callback()).await.unwrap();
-    assert_eq!(sent.status(), 200);
-    assert_eq!(sent.into_body().collect().await.unwrap().to_bytes(), "{}");
+    TestBody::new(StreamBody::new(halves))
 }
 
 #[tokio::test]
 async fn a_reply_that_breaks_off_is_a_failure_of_the_handler() {
-    let broken = Response::new(AnyBody::broken(2));
-    let refused = sent(&hook(), broken).await;
+    let refused = sent(&hook(), reply(200, TestBody::broken(2))).await;
     assert_eq!(refused.status(), 418);
     let refusal = refused.extensions().get::<Refusal>().unwrap();
     assert_eq!(refusal.reason(), &Reason::HandlerFailed);
@@ -284,13 +308,12 @@ async fn a_reply_that_breaks_off_is_a_failure_of_the_handler() {
 
 #[tokio::test]
 async fn what_is_no_callback_passes_through() {
-    let handler = service_fn(async |request: Request<AnyBody>| {
+    let service = service(&hook().otherwise(Action::Accept), async |request: Req| {
         assert!(request.extensions().get::<Callback>().is_none());
-        Ok::<_, BoxError>(reply(400, "as it is"))
+        Ok(reply(400, "as it is"))
     });
-    let service = hook().otherwise(Action::Accept).layer(handler);
     for method in ["GET", "HEAD", "OPTIONS"] {
-        let request = Request::builder().method(method).body(AnyBody::from(Bytes::new())).unwrap();
+        let request = Request::builder().method(method).body(TestBody::default()).unwrap();
         let reply = service.clone().oneshot(request).await.unwrap();
         assert_eq!(reply.status(), 400);
         assert!(reply.extensions().get::<Action>().is_none());
@@ -301,7 +324,7 @@ async fn what_is_no_callback_passes_through() {
 
 type Letters = Arc<Mutex<Vec<(Bytes, StatusCode, bool)>>>;
 
-/// A sink that takes so long, or fails.
+/// A sink that takes this long, or fails.
 fn sink(
     letters: &Letters,
     takes: Duration,
@@ -331,13 +354,9 @@ fn sink(
 async fn a_dead_letter_has_reached_its_sink_before_the_platform_hears_of_it() {
     let letters = Letters::default();
     let slow = Rule::dead_letter(sink(&letters, Duration::from_millis(100), false));
-    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, slow);
-    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
+    let layer = delivery().on(422, slow);
     let start = Instant::now();
-    let answering = tokio::spawn(layer.layer(mock).oneshot(callback()));
-    let (_, respond) = handler.next_request().await.unwrap();
-    respond.send_response(reply(422, "poison"));
-    let accepted = answering.await.unwrap().unwrap();
+    let accepted = sent(&layer, reply(422, "poison")).await;
     assert_eq!(accepted.status(), 200);
     assert_eq!(start.elapsed().as_millis(), 100);
     let expected = (support::BODY.into(), StatusCode::UNPROCESSABLE_ENTITY, true);
@@ -348,16 +367,14 @@ async fn a_dead_letter_has_reached_its_sink_before_the_platform_hears_of_it() {
 async fn a_panic_and_a_broken_reply_are_a_500_to_the_table() {
     let letters = Letters::default();
     let rule = Rule::dead_letter(sink(&letters, Duration::ZERO, false));
-    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(Statuses::SERVER_ERRORS, rule);
-    let panics = service_fn(async |_: Request<AnyBody>| -> Result<Res, BoxError> {
-        panic!("on this message")
-    });
-    assert_eq!(layer.layer(panics).oneshot(callback()).await.unwrap().status(), 200);
-    assert_eq!(sent(&layer, Response::new(AnyBody::broken(2))).await.status(), 200);
+    let layer = delivery().on(Statuses::SERVER_ERRORS, rule);
+    let panics = async |_: Req| -> Result<Res, BoxError> { panic!("on this message") };
+    assert_eq!(service(&layer, panics).oneshot(callback()).await.unwrap().status(), 200);
+    assert_eq!(sent(&layer, reply(200, TestBody::broken(2))).await.status(), 200);
     let letter = (support::BODY.into(), StatusCode::INTERNAL_SERVER_ERROR, true);
     assert_eq!(*letters.lock().unwrap(), [letter.clone(), letter]);
-    // Without an entry for it, it is what it was: a failure of the handler.
-    let refused = hook().layer(panics).oneshot(callback()).await.unwrap();
+    // Without an entry for it, it stays a failure of the handler.
+    let refused = service(&hook(), panics).oneshot(callback()).await.unwrap();
     let refusal = refused.extensions().get::<Refusal>().unwrap();
     assert_eq!(refusal.reason(), &Reason::HandlerFailed);
 }
@@ -365,12 +382,12 @@ async fn a_panic_and_a_broken_reply_are_a_500_to_the_table() {
 #[tokio::test(start_paused = true)]
 async fn a_callback_that_its_sink_did_not_take_is_still_the_platforms() {
     let letters = Letters::default();
-    // Wulai waits for 5 s.
+    // The platform waits for 5 s.
     let hour = Duration::from_secs(3600);
     for (takes, fails, waited) in [(Duration::ZERO, true, 0), (hour, false, 4_500)] {
         let (events, _guard) = capture_events();
         let rule = Rule::dead_letter(sink(&letters, takes, fails));
-        let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, rule);
+        let layer = delivery().on(422, rule);
         let start = Instant::now();
         let refused = sent(&layer, reply(422, "poison")).await;
         assert_eq!(start.elapsed().as_millis(), waited);
@@ -391,13 +408,13 @@ async fn the_time_of_a_sink_is_not_shortened_by_the_handlers() {
     let letters = Letters::default();
     let four = Duration::from_secs(4);
     let rule = Rule::dead_letter(sink(&letters, four, false));
-    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, rule);
-    let slow = service_fn(async |_: Request<AnyBody>| {
-        tokio::time::sleep(Duration::from_secs(4)).await;
-        Ok::<_, BoxError>(reply(422, "poison"))
+    let layer = delivery().on(422, rule);
+    let slow = service(&layer, async |_: Req| {
+        sleep(Duration::from_secs(4)).await;
+        Ok(reply(422, "poison"))
     });
     let start = Instant::now();
-    assert_eq!(layer.layer(slow).oneshot(callback()).await.unwrap().status(), 200);
+    assert_eq!(slow.oneshot(callback()).await.unwrap().status(), 200);
     assert_eq!((start.elapsed(), letters.lock().unwrap().len()), (2 * four, 1));
 }
 
@@ -413,98 +430,53 @@ async fn a_typed_error_can_lead_to_the_sink() {
     assert_eq!(letters.lock().unwrap().len(), 1);
 }
 
-// ===== With dedup outside =====
-
-#[tokio::test]
-async fn dedup_remembers_and_releases_by_what_was_decided() {
-    let run = AtomicU32::new(0);
-    let run: &'static AtomicU32 = Box::leak(Box::new(run));
-    let handler = move |status: u16| {
-        service_fn(move |_: Request<AnyBody>| async move {
-            run.fetch_add(1, Ordering::SeqCst);
-            Ok::<_, BoxError>(reply(status, "x"))
-        })
-    };
-    let table = || {
-        let table = ActionLayer::for_contract(MessageDelivery::new()).on(409, Action::Accept);
-        table.on(202, retry(None))
-    };
-    for (status, second, runs) in [
-        // An accept by the table is remembered, also in place of a failure or of a 204,
-        (409, Outcome::Replayed, 1),
-        (204, Outcome::Replayed, 1),
-        // and a retry runs again, also in place of a success.
-        (500, Outcome::First, 2),
-        (202, Outcome::First, 2),
-    ] {
-        run.store(0, Ordering::SeqCst);
-        let dedup = DedupLayer::for_contract(MessageDelivery::new());
-        let service = dedup.layer(table().layer(handler(status)));
-        service.clone().oneshot(callback()).await.unwrap();
-        let again = service.oneshot(callback()).await.unwrap();
-        assert_eq!(again.extensions().get(), Some(&second), "{status}");
-        assert_eq!(run.load(Ordering::SeqCst), runs, "{status}");
-    }
-}
-
-#[tokio::test]
-async fn a_callback_whose_sink_failed_runs_again() {
-    let letters = Letters::default();
-    let rule = Rule::dead_letter(sink(&letters, Duration::ZERO, true));
-    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, rule);
-    let attempts = Arc::new(Mutex::new(Vec::new()));
-    let seen = Arc::clone(&attempts);
-    let handler = service_fn(move |request: Request<AnyBody>| {
-        seen.lock().unwrap().push(*request.extensions().get::<Attempt>().unwrap());
-        async { Ok::<_, BoxError>(reply(422, "poison")) }
-    });
-    let service = DedupLayer::for_contract(MessageDelivery::new()).layer(layer.layer(handler));
-    for _ in 0..2 {
-        assert_eq!(service.clone().oneshot(callback()).await.unwrap().status(), 503);
-    }
-    let second = Attempt { number: 2, previous: Some(Previous::Failed) };
-    assert_eq!(*attempts.lock().unwrap(), [Attempt::FIRST, second]);
-}
-
 // ===== What every layer does =====
 
-/// `ConcurrencyLimit` panics when called on a clone nobody polled ready.
+#[tokio::test(start_paused = true)]
+async fn is_always_ready() {
+    tower_callback_testkit::is_always_ready(&delivery(), callback()).await;
+}
+
 #[tokio::test]
 async fn calls_the_service_that_was_polled_ready() {
-    let handler = service_fn(async |_: Request<AnyBody>| Ok::<_, BoxError>(reply(200, "")));
-    let service = hook().layer(ConcurrencyLimitLayer::new(1).layer(handler));
-    for _ in 0..2 {
-        assert_eq!(service.clone().oneshot(callback()).await.unwrap().status(), 200);
-    }
+    let two = [callback(), callback()];
+    tower_callback_testkit::calls_the_service_that_was_polled_ready(&hook(), two).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeps_no_place_while_it_waits() {
+    tower_callback_testkit::keeps_no_place_while_it_waits(&hook(), callback()).await;
 }
 
 #[tokio::test]
 async fn dropping_the_response_future_releases_the_service() {
-    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
-    let service = hook().layer(ConcurrencyLimitLayer::new(1).layer(mock));
+    let (service, mut play) = around(&ServiceBuilder::new().layer(hook()).concurrency_limit(1));
     let mut dropped = tokio::spawn(service.clone().oneshot(callback()));
-    let (_, _held) = handler.next_request().await.unwrap();
+    let (_, _held) = play.next_request().await.unwrap();
     dropped.abort();
     assert!((&mut dropped).await.unwrap_err().is_cancelled());
     let second = tokio::spawn(service.oneshot(callback()));
-    handler.next_request().await.unwrap().1.send_response(reply(200, ""));
+    play.next_request().await.unwrap().1.send_response(reply(200, ""));
     assert_eq!(second.await.unwrap().unwrap().status(), 200);
 }
 
 #[tokio::test]
 async fn passes_errors_through() {
-    let (mock, mut handler) = pair::<Request<AnyBody>, Res>();
-    let answering = tokio::spawn(hook().otherwise(Action::Accept).layer(mock).oneshot(callback()));
-    handler.next_request().await.unwrap().1.send_error("no database");
+    let layer = hook().otherwise(Action::Accept);
+    tower_callback_testkit::passes_errors_of_readiness_through(&layer, callback()).await;
+    let (service, mut play) = around(&layer);
+    let answering = tokio::spawn(service.oneshot(callback()));
+    play.next_request().await.unwrap().1.send_error("no database");
     assert_eq!(answering.await.unwrap().unwrap_err().to_string(), "no database");
 }
 
 #[test]
-fn is_send_and_sync() {
+fn is_a_service() {
     fn check<T: Send + Sync + Clone + std::fmt::Debug>(_: &T) {}
     let layer = hook().on(422, Rule::dead_letter(service_fn(async |_| Ok::<_, BoxError>(()))));
     check(&layer);
     check(&layer.layer(()));
+    tower_callback_testkit::is_service(&layer.layer(Handling(async |_: Req| Ok(reply(200, "")))));
     let shown =
         format!("{:?}", hook().on(500, refuse("no")).on_error(|_: &Missing| Action::Accept));
     assert!(shown.contains("500") && shown.contains("Missing"), "{shown}");
@@ -512,9 +484,9 @@ fn is_send_and_sync() {
 
 #[tokio::test]
 async fn works_on_full_bodies_too() {
-    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+    let handler = service_fn(async |_: Request<Buffered<Full<Bytes>>>| {
         Ok::<_, BoxError>(Response::new(Full::<Bytes>::default()))
     });
-    let request = Request::post("/").body(support::BODY.into()).unwrap();
+    let request = Request::post("/").body(Full::<Bytes>::from(support::BODY)).unwrap();
     assert_eq!(hook().layer(handler).oneshot(request).await.unwrap().status(), 200);
 }

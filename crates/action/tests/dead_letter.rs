@@ -1,4 +1,4 @@
-//! Dead letters and a process that dies: nothing is lost, at worst it is seen twice.
+//! Dead letters in a process that dies: none is lost; at worst the sink sees one twice.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -15,22 +15,23 @@ use std::{
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
+    service::TowerToHyperService,
 };
 use tokio::net::TcpListener;
-use tower::{Layer, ServiceExt, service_fn};
+use tower::{BoxError, Layer, service_fn};
 use tower_callback_action::{ActionLayer, Rule};
-use tower_callback_wulai::MessageDelivery;
+use tower_callback_stack::Buffered;
 
 const DIES: &str = "TOWER_CALLBACK_TEST_DIES";
 const LETTERS: &str = "TOWER_CALLBACK_TEST_LETTERS";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_that_dies_between_sink_and_reply_loses_no_letter() {
+async fn a_process_that_dies_between_sink_and_response_loses_no_letter() {
     for (dies, kept_at_first, kept_at_last) in [("before", 0, 1), ("after", 1, 2)] {
         let letters = env::temp_dir().join(format!("tower-callback-letters-{}-{dies}", id()));
         let receiver = Receiver::start(&letters, dies);
@@ -72,7 +73,7 @@ impl Receiver {
         Self { process, url }
     }
 
-    /// The reply's status, or `None` if there was no reply.
+    /// The response's status, or `None` if there was no response.
     async fn send(&self) -> Option<StatusCode> {
         let client: Client<HttpConnector, Full<Bytes>> =
             Client::builder(TokioExecutor::new()).build_http();
@@ -92,7 +93,7 @@ impl Drop for Receiver {
 #[ignore = "a process that the other test starts"]
 async fn receiver() {
     let Some(letters) = env::var_os(LETTERS).map(PathBuf::from) else { return };
-    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+    let handler = service_fn(async |_: Request<Buffered<Incoming>>| {
         let poison = Response::builder().status(422).body(Full::<Bytes>::default());
         Ok::<_, Infallible>(poison.unwrap())
     });
@@ -100,27 +101,19 @@ async fn receiver() {
         let letters = letters.clone();
         async move { tokio::task::spawn_blocking(move || keep(&letters, request.body())).await? }
     });
-    let layer = ActionLayer::for_contract(MessageDelivery::new()).on(422, Rule::dead_letter(sink));
+    let layer = ActionLayer::for_contract(support::DELIVERY).on(422, Rule::dead_letter(sink));
     let acted = layer.layer(handler);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     println!("\nat http://{}/", listener.local_addr().unwrap());
     loop {
         let (connection, _) = listener.accept().await.unwrap();
-        let acted = acted.clone();
-        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
-            let acted = acted.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = Full::from(body.collect().await.unwrap().to_bytes());
-                acted.oneshot(Request::from_parts(head, body)).await
-            }
-        });
+        let service = TowerToHyperService::new(acted.clone());
         let server = hyper::server::conn::http1::Builder::new();
         let _ = server.serve_connection(TokioIo::new(connection), service).await;
     }
 }
 
-fn keep(letters: &Path, letter: &[u8]) -> Result<(), support::BoxError> {
+fn keep(letters: &Path, letter: &[u8]) -> Result<(), BoxError> {
     let dies = env::var(DIES)?;
     let mut file = OpenOptions::new().create(true).append(true).open(letters)?;
     if dies == "before" {

@@ -1,5 +1,5 @@
-// Express with express-idempotency, in the store in memory that is its default, wired as its README
-// says: the handler asks whether it was a hit, and reports what failed.
+// Express with express-idempotency and its default store in memory, set up as its README says: the handler
+// asks whether the request was a hit, and reports a failure.
 
 const express = require('express');
 const { idempotency, getSharedIdempotencyService } = require('express-idempotency');

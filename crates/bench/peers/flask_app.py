@@ -1,4 +1,4 @@
-"""A receiver in Flask under waitress, one of the servers its documents advise. Nothing tells copies apart."""
+"""A receiver in Flask under waitress, one of the servers that its documents advise. It knows no ids."""
 
 import time
 

@@ -1,6 +1,6 @@
-"""Starlette with asgi-idempotency-header and the memory backend it brings, under uvicorn.
+"""Starlette with asgi-idempotency-header and its own memory backend, under uvicorn.
 
-The middleware remembers replies in JSON only: so this handler's reply is in JSON.
+The middleware remembers responses in JSON only, so this handler responds in JSON.
 """
 
 import asyncio
@@ -48,5 +48,5 @@ app = Starlette(
 
 listener = socket.create_server(("127.0.0.1", 0), backlog=2048)
 print(listener.getsockname()[1], flush=True)
-# Without a line for each request, which would cost.
+# Logs no line for each request, which would take time.
 uvicorn.Server(uvicorn.Config(app, log_level="warning")).run(sockets=[listener])

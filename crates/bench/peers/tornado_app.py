@@ -1,4 +1,4 @@
-"""A receiver in Tornado, wired as Wulai's documents show it. Nothing tells copies apart."""
+"""A receiver in Tornado, written the way Wulai's documents show it. It knows no ids."""
 
 import asyncio
 import json

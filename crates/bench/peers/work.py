@@ -1,4 +1,4 @@
-"""What each handler does, and how often it did. `src/peers/served.rs` says the same in Rust."""
+"""The work of each handler, and how often it ran. `src/peers/served.rs` does the same in Rust."""
 
 import platform
 import threading
@@ -14,7 +14,7 @@ class Runs:
         self.failed = set()
 
     def begin(self, message):
-        """Counts a run. Gives the seconds it is to take, or fails the first run of a message that asks."""
+        """Counts a run. Gives the seconds that it should take; fails the first run if the message asks for it."""
         text = message["msg_body"]["text"]["content"]
         with self.lock:
             self.begun += 1

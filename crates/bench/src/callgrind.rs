@@ -1,4 +1,4 @@
-//! Instructions, which are the same whatever else the machine does.
+//! Counts instructions, which do not depend on what else the machine does.
 
 use std::{
     env::current_exe,
@@ -7,7 +7,7 @@ use std::{
 
 use crate::load::Failure;
 
-/// A run of fewer calls is taken from one of more: what is left is neither start nor end.
+/// The difference between a run of many calls and a run of few contains neither start nor end.
 const CALLS: [u64; 2] = [200, 1_200];
 
 pub(crate) fn is_there() -> bool {
@@ -19,7 +19,7 @@ pub(crate) fn is_there() -> bool {
     is_there
 }
 
-/// The instructions of one call, with the making of its request.
+/// The instructions of one call, with making its request.
 pub(crate) fn per_call(case: &str, size: usize) -> Result<u64, Failure> {
     let [few, many] = CALLS;
     let counted = count(case, size, many)?.saturating_sub(count(case, size, few)?);

@@ -1,5 +1,5 @@
-//! A server of each variant in a process of its own, under the same load over loopback, one after the
-//! other in each of several rounds.
+//! Measures a server of each variant in a process of its own, under the same load over loopback, one after
+//! the other in several rounds.
 
 use std::env::current_exe;
 
@@ -23,8 +23,8 @@ const VARIANTS: [Variant; 6] = [
 ];
 
 pub(crate) const ABOUT: &str = "Each variant in a process of its own, one after the other in five \
-    rounds, 32 connections over loopback, 500 B, medians. The ratio is to the bare handler that takes \
-    the same by `axum::Json`. The load runs on the same cores.";
+    rounds, 32 connections over loopback, 500 B, medians. The ratio is to the bare handler that reads \
+    the same type by `axum::Json`. The load runs on the same cores.";
 
 const ROUNDS: usize = 5;
 const CONNECTIONS: u64 = 32;
@@ -36,7 +36,7 @@ pub(crate) struct Row {
     variant: Variant,
     traffic: Traffic,
     per_second: f64,
-    /// Of the requests a second of the handler that takes the same by `axum::Json`.
+    /// To the requests a second of the handler that reads the same type by `axum::Json`.
     ratio: f64,
     /// Microseconds.
     p50: u64,
@@ -107,12 +107,15 @@ async fn measure(variant: Variant, traffic: Traffic, requests: u64) -> Result<Ro
         credentials: Credentials::default(),
     };
     load.run().await?;
-    let load =
-        Load { requests, from: if traffic == Traffic::AllCopies { 1 } else { 1_000_000 }, ..load };
+    let load = Load {
+        requests,
+        from: if traffic == Traffic::AllDuplicates { 1 } else { 1_000_000 },
+        ..load
+    };
     let before = server.used()?;
     let full = load.run().await?;
     let Used { cpu_seconds, resident_mib } = server.used()?;
-    let from = if traffic == Traffic::AllCopies { 1 } else { 10_000_000 };
+    let from = if traffic == Traffic::AllDuplicates { 1 } else { 10_000_000 };
     let rate = Some(full.per_second / 2.0);
     let half = Load { requests: requests / 4, from, rate, ..load }.run().await?;
     if full.failed + half.failed > 0 {

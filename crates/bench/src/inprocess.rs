@@ -1,4 +1,4 @@
-//! Every layer alone, and the presets, around a handler that is always ready: no sockets.
+//! Measures every layer alone, and the presets, around a handler that is always ready, without sockets.
 
 use std::{
     convert::Infallible,
@@ -16,11 +16,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 use tower::{Layer, Service, ServiceExt, util::BoxCloneService};
 use tower_callback::{
-    ReceiveLayer,
+    Buffered, ReceiveLayer,
     action::ActionLayer,
     dedup::DedupLayer,
     order::OrderLayer,
-    wulai::{MessageDelivery, MessageRoute, WulaiLayer, WulaiSchemaLayer},
+    wulai::{MessageDelivery, WulaiLayer, schema},
 };
 
 use crate::{
@@ -31,7 +31,7 @@ use crate::{
 };
 
 type Req = Request<Full<Bytes>>;
-type Res = Response<Full<Bytes>>;
+type Res = Response<Buffered<Full<Bytes>>>;
 type Subject = BoxCloneService<Req, Res, Infallible>;
 
 /// One service, for one size of body.
@@ -39,17 +39,18 @@ type Subject = BoxCloneService<Req, Res, Infallible>;
 pub(crate) struct Row {
     name: &'static str,
     size: usize,
-    copies: Copies,
+    duplicates: Duplicates,
     nanos: f64,
-    /// To what a handler takes that reads the same body by `serde_json::Value`.
+    /// To the time of a handler that reads the same body into a `serde_json::Value`.
     ratio: f64,
-    /// Where there is a valgrind to count them.
+    /// `None` without valgrind.
     instructions: Option<u64>,
 }
 
-pub(crate) const ABOUT: &str = "A call with its reply, median of nine interleaved rounds. The ratio \
-    is to a handler that parses the same body into a `serde_json::Value`. Making the request is not \
-    timed. Instructions are those of a call in the long run, with its request, counted by callgrind.";
+pub(crate) const ABOUT: &str = "A call until its response, median of nine interleaved rounds. The \
+    ratio is to a handler that parses the same body into a `serde_json::Value`. Making the request is \
+    not timed. Instructions are those of a call in the long run, with making its request, counted by \
+    callgrind.";
 
 const SIZES: [usize; 2] = [500, 16 * 1024];
 const ROUNDS: usize = 9;
@@ -73,17 +74,17 @@ pub(crate) fn run() -> Result<(Vec<Row>, Table), Failure> {
         let medians: Vec<f64> = nanos.iter().map(|all| median(all.iter().copied())).collect();
         let parsed = CASES.iter().position(|case| case.name == PARSED).ok_or("no bare handler")?;
         for (case, &nanos) in CASES.iter().zip(&medians) {
-            let Case { name, copies, .. } = *case;
+            let Case { name, duplicates, .. } = *case;
             let instructions = counts.then(|| callgrind::per_call(name, size)).transpose()?;
             let ratio = nanos / medians[parsed];
-            rows.push(Row { name, size, copies, nanos, ratio, instructions });
+            rows.push(Row { name, size, duplicates, nanos, ratio, instructions });
         }
     }
     let table = table(&rows);
     Ok((rows, table))
 }
 
-/// Calls the service of one case, for callgrind to look at.
+/// Calls the service of one case, for callgrind.
 pub(crate) fn call(name: &str, size: usize, calls: u64) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let _entered = runtime.enter();
@@ -92,102 +93,119 @@ pub(crate) fn call(name: &str, size: usize, calls: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A service under test, and what it is called with.
+/// A service under test, and the callbacks that it is called with.
 struct Case {
     name: &'static str,
     kind: Kind,
-    copies: Copies,
+    duplicates: Duplicates,
     service: fn() -> Subject,
 }
 
-/// Which calls are copies of others.
+/// Which calls are duplicates of others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-enum Copies {
+enum Duplicates {
     None,
-    /// Each, of one that was handled before.
+    /// Each is a duplicate of one that was handled before.
     Replayed,
-    /// Many at once, while the first of them is handled.
+    /// Many come at once, while the first of them is handled.
     Joined,
 }
 
 const CASES: &[Case] = &[
-    Case { name: "bare", kind: Kind::Delivery, copies: Copies::None, service: || boxed(noop()) },
-    Case { name: PARSED, kind: Kind::Delivery, copies: Copies::None, service: || boxed(parsing()) },
+    Case {
+        name: "bare",
+        kind: Kind::Delivery,
+        duplicates: Duplicates::None,
+        service: || bare(noop()),
+    },
+    Case {
+        name: PARSED,
+        kind: Kind::Delivery,
+        duplicates: Duplicates::None,
+        service: || bare(parsing()),
+    },
     Case {
         name: "receive",
         kind: Kind::Delivery,
-        copies: Copies::None,
-        service: || boxed(ReceiveLayer::new(MessageDelivery::new()).layer(noop())),
+        duplicates: Duplicates::None,
+        service: || boxed(ReceiveLayer::for_contract(MessageDelivery::new()).layer(noop())),
     },
-    Case { name: "dedup, first copy", kind: Kind::Delivery, copies: Copies::None, service: dedup },
+    Case {
+        name: "dedup, first delivery",
+        kind: Kind::Delivery,
+        duplicates: Duplicates::None,
+        service: dedup,
+    },
     Case {
         name: "dedup, joined",
         kind: Kind::Delivery,
-        copies: Copies::Joined,
+        duplicates: Duplicates::Joined,
         service: || boxed(DedupLayer::for_contract(MessageDelivery::new()).layer(slow())),
     },
-    Case { name: "dedup, replay", kind: Kind::Delivery, copies: Copies::Replayed, service: dedup },
+    Case {
+        name: "dedup, replay",
+        kind: Kind::Delivery,
+        duplicates: Duplicates::Replayed,
+        service: dedup,
+    },
     Case {
         name: "order, not held",
         kind: Kind::Delivery,
-        copies: Copies::None,
+        duplicates: Duplicates::None,
         service: || boxed(OrderLayer::for_contract(MessageDelivery::new()).layer(noop())),
     },
     Case {
         name: "schema",
         kind: Kind::Delivery,
-        copies: Copies::None,
-        service: || boxed(WulaiSchemaLayer::delivery().layer(noop())),
+        duplicates: Duplicates::None,
+        service: || boxed(schema::delivery_layer().layer(noop())),
     },
     Case {
         name: "action",
         kind: Kind::Delivery,
-        copies: Copies::None,
+        duplicates: Duplicates::None,
         service: || boxed(ActionLayer::for_contract(MessageDelivery::new()).layer(noop())),
     },
     Case {
-        name: "WulaiLayer::delivery, first copy",
+        name: "WulaiLayer::delivery, first delivery",
         kind: Kind::Delivery,
-        copies: Copies::None,
+        duplicates: Duplicates::None,
         service: delivery,
     },
     Case {
         name: "WulaiLayer::delivery, joined",
         kind: Kind::Delivery,
-        copies: Copies::Joined,
+        duplicates: Duplicates::Joined,
         service: || boxed(WulaiLayer::delivery().layer(slow())),
     },
     Case {
         name: "WulaiLayer::delivery, replay",
         kind: Kind::Delivery,
-        copies: Copies::Replayed,
+        duplicates: Duplicates::Replayed,
         service: delivery,
     },
     Case {
-        name: "schema of a route's reply",
+        name: "schema of a route's response",
         kind: Kind::Route,
-        copies: Copies::None,
-        service: || {
-            let receive = ReceiveLayer::new(MessageRoute::new());
-            boxed(receive.layer(WulaiSchemaLayer::route_response().layer(answer())))
-        },
+        duplicates: Duplicates::None,
+        service: || boxed(schema::route_response_layer().layer(answer())),
     },
     Case {
-        name: "WulaiLayer::route, first copy",
+        name: "WulaiLayer::route, first delivery",
         kind: Kind::Route,
-        copies: Copies::None,
+        duplicates: Duplicates::None,
         service: route,
     },
     Case {
         name: "WulaiLayer::route, replay",
         kind: Kind::Route,
-        copies: Copies::Replayed,
+        duplicates: Duplicates::Replayed,
         service: route,
     },
 ];
 
-/// What the others are compared with.
+/// The case that the others are compared with.
 const PARSED: &str = "bare, body parsed";
 
 fn dedup() -> Subject {
@@ -203,7 +221,7 @@ fn route() -> Subject {
 }
 
 impl Case {
-    /// Nanoseconds a call.
+    /// Returns the nanoseconds per call.
     fn measure(
         &self,
         service: &mut Subject,
@@ -215,10 +233,10 @@ impl Case {
             let body = Full::new(self.kind.body(number, 1_000, size));
             Request::post(self.kind.path()).body(body)
         };
-        let (together, message): (usize, fn(u64) -> u64) = match self.copies {
-            Copies::None => (1, |number| number),
-            Copies::Replayed => (1, |_| 0),
-            Copies::Joined => (JOINED, |number| number / JOINED as u64),
+        let (together, message): (usize, fn(u64) -> u64) = match self.duplicates {
+            Duplicates::None => (1, |number| number),
+            Duplicates::Replayed => (1, |_| 0),
+            Duplicates::Joined => (JOINED, |number| number / JOINED as u64),
         };
         let requests: Vec<Req> = (from..from + calls)
             .map(|number| request(message(number)))
@@ -232,7 +250,7 @@ impl Case {
         Ok(start.elapsed().as_secs_f64() * 1e9 / calls as f64)
     }
 
-    /// Calls it with all requests before any of them is answered.
+    /// Calls the service with all requests before it waits for any response.
     fn answer(
         &self,
         service: &mut Subject,
@@ -266,21 +284,27 @@ where
     BoxCloneService::new(service)
 }
 
-/// So many copies at once.
+fn bare(handler: Handler) -> Subject {
+    let handler = handler.map_request(|request: Req| request.map(Buffered::Passed));
+    boxed(handler.map_response(|response| response.map(Buffered::Passed)))
+}
+
+/// How many deliveries come at once.
 const JOINED: usize = 100;
 
-type Handler = tower::util::BoxCloneSyncService<Req, Res, Infallible>;
+type HandlerReq = Request<Buffered<Full<Bytes>>>;
+type Handler = tower::util::BoxCloneSyncService<HandlerReq, Response<Full<Bytes>>, Infallible>;
 
 fn noop() -> Handler {
-    Handler::new(tower::service_fn(async |request: Req| {
+    Handler::new(tower::service_fn(async |request: HandlerReq| {
         black_box(request);
         Ok(Response::new(Full::from("success")))
     }))
 }
 
-/// Takes its time, so that copies come meanwhile.
+/// Is pending once, so that duplicates come while it runs.
 fn slow() -> Handler {
-    Handler::new(tower::service_fn(async |request: Req| {
+    Handler::new(tower::service_fn(async |request: HandlerReq| {
         black_box(request);
         let mut is_over = false;
         poll_fn(|_| if replace(&mut is_over, true) { Poll::Ready(()) } else { Poll::Pending })
@@ -289,11 +313,12 @@ fn slow() -> Handler {
     }))
 }
 
-/// What a handler does that reads JSON.
+/// Reads the body as JSON.
 fn parsing() -> Handler {
-    Handler::new(tower::service_fn(async |request: Req| {
-        let Ok(body) = http_body_util::BodyExt::collect(request.into_body()).await;
-        black_box(serde_json::from_slice::<serde_json::Value>(&body.to_bytes()).ok());
+    Handler::new(tower::service_fn(async |request: HandlerReq| {
+        let body = http_body_util::BodyExt::collect(request.into_body()).await;
+        let body = body.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        black_box(serde_json::from_slice::<serde_json::Value>(&body).ok());
         Ok(Response::new(Full::from("success")))
     }))
 }
@@ -301,7 +326,7 @@ fn parsing() -> Handler {
 fn answer() -> Handler {
     const ANSWER: &str = r#"{"is_dispatch":false,"suggested_response":[{"is_send":true,"score":0.5,
         "response":[{"msg_body":{"text":{"content":"您好"}},"answer_id":42}]}]}"#;
-    Handler::new(tower::service_fn(async |request: Req| {
+    Handler::new(tower::service_fn(async |request: HandlerReq| {
         black_box(request);
         Ok(Response::new(Full::from(ANSWER)))
     }))

@@ -29,16 +29,16 @@ pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
 pub(crate) type Sender = SendRequest<Full<Bytes>>;
 
-/// Which of the messages are copies.
+/// Which of the messages are duplicates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Traffic {
     Unique,
-    HalfCopies,
-    AllCopies,
+    HalfDuplicates,
+    AllDuplicates,
 }
 
-/// What is sent where, and how fast.
+/// What to send, where, and how fast.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
     pub(crate) port: u16,
@@ -48,19 +48,19 @@ pub(crate) struct Load {
     pub(crate) users: u64,
     pub(crate) connections: u64,
     pub(crate) requests: u64,
-    /// Where the numbers of the messages begin.
+    /// The number of the first message.
     pub(crate) from: u64,
-    /// Requests a second, or as fast as they are answered.
+    /// Requests a second; `None` for as fast as responses come.
     pub(crate) rate: Option<f64>,
     pub(crate) credentials: Credentials,
 }
 
-/// What goes with each message in headers, for servers that do not look into it.
+/// The headers of each message, for servers that do not read its body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Credentials {
-    /// Whether its number goes as an `Idempotency-Key`.
+    /// Whether the number of the message goes as an `Idempotency-Key`.
     pub(crate) keys: bool,
-    /// The cookies, of which each user has one.
+    /// The cookies, one for each user.
     pub(crate) cookies: Arc<[HeaderValue]>,
 }
 
@@ -76,7 +76,7 @@ impl Credentials {
     }
 }
 
-/// What came of it. Times in microseconds.
+/// The results. Times are in microseconds.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Measured {
     pub(crate) per_second: f64,
@@ -90,22 +90,22 @@ pub(crate) struct Measured {
 const LONGEST: Duration = Duration::from_secs(120);
 
 impl Traffic {
-    pub(crate) const ALL: [Self; 3] = [Self::Unique, Self::HalfCopies, Self::AllCopies];
+    pub(crate) const ALL: [Self; 3] = [Self::Unique, Self::HalfDuplicates, Self::AllDuplicates];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Unique => "unique",
-            Self::HalfCopies => "half copies",
-            Self::AllCopies => "all copies",
+            Self::HalfDuplicates => "half duplicates",
+            Self::AllDuplicates => "all duplicates",
         }
     }
 
     fn message(self, request: u64) -> u64 {
         match self {
             Self::Unique => request,
-            Self::HalfCopies if request % 2 == 0 => request / 2,
-            Self::HalfCopies => (request / 2).saturating_sub(500),
-            Self::AllCopies => request % 100,
+            Self::HalfDuplicates if request % 2 == 0 => request / 2,
+            Self::HalfDuplicates => (request / 2).saturating_sub(500),
+            Self::AllDuplicates => request % 100,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the stack costs, against bare axum and against what people would use instead.
+//! Measures what the layers cost, compared with bare axum and with what people would use instead.
 //!
 //! ```sh
 //! cargo run --release -p bench -- inprocess
@@ -25,47 +25,47 @@ use clap::{Parser, Subcommand};
 
 use crate::{load::Failure, peers::Served, report::publish, server::Variant};
 
-/// What the stack costs, against bare axum and against what people would use instead.
+/// Measures what the layers cost, compared with bare axum and with what people would use instead.
 #[derive(Debug, Parser)]
 struct Args {
     #[command(subcommand)]
     what: What,
-    /// Where the results are kept too, as Markdown, JSON and pictures. In a page of the folder's name
-    /// beside it, such as `docs/performance.md`, they replace those of the last time.
+    /// Also writes the results to this folder, as Markdown, JSON and pictures, and replaces the last ones in
+    /// the page beside it that has the folder's name, such as `docs/performance.md`.
     #[arg(long, global = true, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum What {
-    /// Every layer around a handler that is always ready.
+    /// Measures every layer around a handler that is always ready.
     Inprocess,
-    /// Servers in processes of their own, under load over loopback.
+    /// Measures servers in processes of their own, under load over loopback.
     Http {
-        /// How many requests each run takes.
+        /// How many requests each run sends.
         #[arg(long, default_value_t = 40_000, value_parser = clap::value_parser!(u64).range(100..=1_000_000))]
         requests: u64,
     },
-    /// What people would use instead, under the same load and in the same trouble.
+    /// Measures what people would use instead, under the same load and in the same trouble.
     ///
-    /// Python and Node bring their own packages, from their registries into the build folder.
+    /// Installs the packages for Python and Node from their registries into the build folder.
     Peers {
-        /// How many requests each run takes.
+        /// How many requests each run sends.
         #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u64).range(1_000..=1_000_000))]
         requests: u64,
     },
-    /// How the cost of a callback grows with what is remembered, held and repeated.
+    /// Measures how the cost of a callback grows with ids, conversations, duplicates and connections.
     Scale,
     /// Calls the service of one case, for callgrind.
     #[command(hide = true)]
     Call { case: String, size: usize, calls: u64 },
-    /// Serves one variant, for the others.
+    /// Serves one variant, for the other commands.
     #[command(hide = true)]
     Serve {
         #[arg(value_enum)]
         variant: Variant,
     },
-    /// Serves one of the peers in Rust, for the others.
+    /// Serves one of the peers in Rust, for the other commands.
     #[command(hide = true)]
     ServePeer {
         #[arg(value_enum)]

@@ -1,4 +1,4 @@
-//! What is sent: messages like those of Wulai.
+//! The payloads: messages like those of Wulai.
 
 use std::{
     sync::LazyLock,
@@ -23,7 +23,7 @@ impl Kind {
         }
     }
 
-    /// A body of about this size, of one of `users` users, sent after those of lower numbers.
+    /// A body of about this size, to one of `users` users, sent after those with lower numbers.
     pub(crate) fn body(self, number: u64, users: u64, size: usize) -> Bytes {
         let (user, sent_at) = (number % users, *START + number / 100);
         let head = match self {
@@ -48,7 +48,7 @@ impl Kind {
     }
 }
 
-/// A message with this text, of a user who sends no other.
+/// A message with this text, to a user who gets no other.
 pub(crate) fn saying(number: u64, text: &str) -> Bytes {
     let message = json!({
         "user_id": format!("user-{number}"),
@@ -59,7 +59,7 @@ pub(crate) fn saying(number: u64, text: &str) -> Bytes {
     message.to_string().into()
 }
 
-/// Wulai's texts end at 2 048 characters: what is beyond that would be refused.
+/// A text, no longer than the 2 048 characters that Wulai allows.
 fn filler(size: usize) -> String {
     "文字".chars().cycle().take((size / 3).min(2_000)).collect()
 }

@@ -1,4 +1,4 @@
-//! What people would use instead, each as its own docs wire it: under the same load, and in the
+//! Measures what people would use instead, each set up as its own docs say: under the same load, and in the
 //! same trouble.
 
 mod behaviour;
@@ -29,7 +29,7 @@ use crate::{
 pub(crate) struct Peer {
     name: &'static str,
     runtime: Runtime,
-    /// How many sessions are opened first, of which each message goes with one.
+    /// How many sessions are opened first. Each message goes with one of them.
     sessions: u64,
 }
 
@@ -54,21 +54,21 @@ const PEERS: [Peer; 9] = [
     Peer::new("Express, express-idempotency", Runtime::Node("express_app.js")),
 ];
 
-/// Not so many that axum-idempotent's store would drop sessions of theirs.
+/// Few enough that axum-idempotent's store keeps all their sessions.
 const USERS: u64 = 1_000;
 
-const SPEED: &str = "Each in one process, as its docs start it, one after the other in three rounds, \
-    32 connections over loopback, 500 B, medians; the load runs on the same cores. Python and Node \
-    use one core, axum all. Each message's id goes as an `Idempotency-Key` too, \
-    which the platform does not send. axum-idempotent remembers in sessions only, which the platform \
-    does not keep either: with one for each of 1 000 users, and with one for the platform. The ratio \
-    is the delivery preset's requests/s to its.";
+const SPEED: &str = "Each in one process, started as its docs say, one after the other in three \
+    rounds, 32 connections over loopback, 500 B, medians; the load runs on the same cores. Python and \
+    Node use one core, axum uses all. Each message's id also goes as an `Idempotency-Key`, which the \
+    platform does not send. axum-idempotent remembers in sessions only, which the platform does not \
+    keep either: it runs once with a session for each of 1 000 users, and once with one session for \
+    the platform. The ratio is the requests/s of the delivery preset to those of the server.";
 
-const BEHAVIOUR: &str = "How often the handler ran, as its app counts it, and the replies. The \
-    handler takes 200 ms for the copies and for the hang-up, which comes after 50 ms. What is not \
-    answered with 200 is sent again every 200 ms, three times.";
+const BEHAVIOUR: &str = "How often the handler ran, as its app counts it, and the responses. The \
+    handler takes 200 ms in the first and the third case, where the platform disconnects after 50 ms. \
+    A callback that does not get a 200 is redelivered every 200 ms, three times.";
 
-/// What was measured, and how busy the machine was before.
+/// The results, and how busy the machine was before.
 #[derive(Debug, Serialize)]
 struct Results<'a, R> {
     load_average_before: &'a str,
@@ -132,7 +132,7 @@ impl Peer {
             }
             Runtime::Python(app) => {
                 let mut command = Command::new(installed.python.as_ref().map_err(Clone::clone)?);
-                // Nothing is written beside the sources.
+                // Writes no compiled files beside the sources.
                 command.arg("-B").arg(format!("{APPS}/{app}"));
                 Ok(command)
             }
@@ -152,15 +152,15 @@ impl Peer {
         Ok(String::from_utf8(fetch(server.port, "/versions").await?.into())?)
     }
 
-    /// The message's id as a key, and the sessions.
+    /// The id of each message as a key, and the sessions.
     async fn credentials(self, server: &Server) -> Result<Credentials, Failure> {
         let mut cookies = Vec::new();
         let (mut sender, connection) = connect(server.port).await?;
         for _ in 0..self.sessions {
             let request = Request::post("/session").header(header::HOST, "localhost");
             sender.ready().await?;
-            let reply = sender.send_request(request.body(Full::default())?).await?;
-            let cookie = reply.headers().get(header::SET_COOKIE).ok_or("no session")?;
+            let response = sender.send_request(request.body(Full::default())?).await?;
+            let cookie = response.headers().get(header::SET_COOKIE).ok_or("no session")?;
             let pair = cookie.to_str()?.split(';').next().unwrap_or_default();
             cookies.push(HeaderValue::from_str(pair)?);
         }

@@ -1,4 +1,4 @@
-//! Pictures of what was measured.
+//! Draws what was measured.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(crate) fn http(rows: &[http::Row], out: Option<&Path>) -> Result<(), Failure
         .caption("requests a second", ("sans-serif", 18))
         .margin(12)
         .x_label_area_size(30)
-        .y_label_area_size(170)
+        .y_label_area_size(190)
         .build_cartesian_2d(0.0..most, (0..count).into_segmented())?;
     chart
         .configure_mesh()
@@ -47,7 +47,7 @@ pub(crate) fn http(rows: &[http::Row], out: Option<&Path>) -> Result<(), Failure
     Ok(())
 }
 
-/// The cost of a callback by how many of something there are: a line each.
+/// The cost of a callback, as one line for each thing that grows.
 pub(crate) fn scale(rows: &[scale::Row], out: Option<&Path>) -> Result<(), Failure> {
     let Some(out) = out else { return Ok(()) };
     let path = out.join("scale.svg");

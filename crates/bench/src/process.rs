@@ -1,4 +1,4 @@
-//! A server in a process of its own, and what the system knows of it. Linux only: it reads /proc.
+//! Runs a server in a process of its own, and reads what it uses from /proc, on Linux only.
 
 use std::{fs, process::Stdio};
 
@@ -9,7 +9,7 @@ use tokio::{
 
 use crate::load::Failure;
 
-/// Ended when dropped.
+/// A running server, which ends when this is dropped.
 pub(crate) struct Server {
     process: Child,
     pub(crate) port: u16,
@@ -29,7 +29,7 @@ impl Server {
         let stdout = process.stdout.take().ok_or("no standard output")?;
         let (mut stdout, mut line) = (BufReader::new(stdout), String::new());
         stdout.read_line(&mut line).await?;
-        // It may print more, and is not to fail at it.
+        // It may print more, and must not fail then.
         tokio::spawn(async move { copy(&mut stdout, &mut sink()).await });
         let port = line.trim().parse().map_err(|_| format!("no port: {line:?}"))?;
         Ok(Self { process, port })
@@ -38,7 +38,7 @@ impl Server {
     pub(crate) fn used(&self) -> Result<Used, Failure> {
         let pid = self.process.id().ok_or("it has ended")?;
         let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // After the name, which may hold anything: the 14th and 15th field are the ticks.
+        // The 14th and 15th field are the ticks. The name before them may contain anything.
         let fields = stat.rsplit_once(") ").ok_or("no such format")?.1;
         let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
         let ticks: f64 = ticks.sum::<Result<f64, _>>()?;

@@ -1,4 +1,4 @@
-//! Tables of what was measured, with what and on what.
+//! Tables of what was measured, with the command and the machine.
 
 use std::{fmt::Write, fs, path::Path, process::Command};
 
@@ -12,7 +12,7 @@ pub(crate) struct Table {
     text: String,
 }
 
-/// On what it was measured.
+/// The machine, and the command.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Machine {
     date: String,
@@ -41,7 +41,7 @@ impl Table {
     }
 }
 
-/// Several, one below the other.
+/// Several tables, one below the other.
 impl From<String> for Table {
     fn from(text: String) -> Self {
         Self { text: text.trim_end().to_owned() + "\n" }
@@ -70,8 +70,8 @@ impl Machine {
     }
 }
 
-/// Prints a section, and keeps it with its figures in a folder, if there is one, and in the page of
-/// that folder's name.
+/// Prints a section. With a folder, also writes it with its figures there, and into the page of the
+/// folder's name.
 pub(crate) fn publish(
     name: &str,
     about: &str,
@@ -100,7 +100,7 @@ pub(crate) fn publish(
     Ok(())
 }
 
-/// The page with this section in the place of the one of the same name, or at its end.
+/// The page with this section in place of the one with the same name, or at the end.
 fn with_section(page: &str, name: &str, section: &str) -> String {
     let Some(start) = page.find(&format!("## {name}\n")) else {
         return format!("{}\n\n{section}", page.trim_end());

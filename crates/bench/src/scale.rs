@@ -1,4 +1,4 @@
-//! How the cost of a callback grows.
+//! Measures how the cost of a callback grows.
 
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use http_body_util::Full;
 use serde::Serialize;
 use tokio::{process::Command, sync::Notify, time::Instant};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_callback::wulai::WulaiLayer;
+use tower_callback::{Buffered, dedup::MemoryStore, wulai::WulaiLayer};
 
 use crate::{
     load::{Credentials, Failure, Load, Traffic},
@@ -20,8 +20,9 @@ use crate::{
 };
 
 pub(crate) const ABOUT: &str = "`WulaiLayer::delivery()` around a handler that is always ready, \
-    500 B, in process: first copies by how many ids are remembered and to how many users they go, \
-    copies that join one run; and requests a second over loopback by connections. Flat is good.";
+    500 B, in process: first deliveries, by how many ids are remembered, and by how many users they go \
+    to; duplicates that join one run, by how many there are; and requests a second over loopback, by \
+    connections. Flat is good.";
 
 /// One size of something.
 #[derive(Clone, Debug, Serialize)]
@@ -43,9 +44,9 @@ pub(crate) async fn run() -> Result<(Vec<Row>, Table), Failure> {
         let value = conversations(users).await?;
         rows.push(Row { what: "conversations", size: users, value, unit: "ns each" });
     }
-    for copies in [1, 10, 100, 1_000, 10_000] {
-        let value = joined(copies).await?;
-        rows.push(Row { what: "copies of one id", size: copies, value, unit: "ns each" });
+    for deliveries in [1, 10, 100, 1_000, 10_000] {
+        let value = joined(deliveries).await?;
+        rows.push(Row { what: "deliveries of one id", size: deliveries, value, unit: "ns each" });
     }
     for connections in [1, 4, 16, 64] {
         let value = requests(connections).await?;
@@ -70,9 +71,9 @@ fn message(number: u64, users: u64) -> Result<Req, Failure> {
     Ok(Request::post(Kind::Delivery.path()).body(body)?)
 }
 
-/// First copies, by how many ids are remembered already.
+/// First deliveries, by how many ids are remembered already.
 async fn remembered(rows: &mut Vec<Row>) -> Result<(), Failure> {
-    let layer = WulaiLayer::delivery().dedup(|dedup| dedup.memory_budget(u64::MAX));
+    let layer = WulaiLayer::delivery().with_store(MemoryStore::with_budget(u64::MAX));
     let service = layer.layer(service_fn(handle));
     let mut number = 0;
     for size in [1_000, 10_000, 100_000, 1_000_000, 10_000_000] {
@@ -91,7 +92,7 @@ async fn remembered(rows: &mut Vec<Row>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// First copies, by how many users they go to, each of whom is known already.
+/// First deliveries, by how many users they go to, all of whom are known already.
 async fn conversations(users: u64) -> Result<f64, Failure> {
     let service = WulaiLayer::delivery().layer(service_fn(handle));
     for number in 0..users {
@@ -117,13 +118,13 @@ where
     Ok(nanos_each(start.elapsed(), CALLS))
 }
 
-/// Copies that come while the first one runs.
-async fn joined(copies: u64) -> Result<f64, Failure> {
+/// Several deliveries of one id, which all come while the first one runs.
+async fn joined(deliveries: u64) -> Result<f64, Failure> {
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
         let gate = Arc::new(Notify::new());
         let closed = Arc::clone(&gate);
-        let slow = service_fn(move |request: Req| {
+        let slow = service_fn(move |request: Request<Buffered<Full<Bytes>>>| {
             let closed = Arc::clone(&closed);
             async move {
                 closed.notified().await;
@@ -131,19 +132,19 @@ async fn joined(copies: u64) -> Result<f64, Failure> {
             }
         });
         let layer = WulaiLayer::delivery()
-            .dedup(|dedup| dedup.max_waiters(usize::try_from(copies).unwrap_or(usize::MAX)));
+            .dedup(|dedup| dedup.max_waiters(usize::try_from(deliveries).unwrap_or(usize::MAX)));
         let service = layer.layer(slow);
-        let all: Vec<_> = (0..copies)
+        let all: Vec<_> = (0..deliveries)
             .map(|_| Ok(service.clone().oneshot(message(round, 1)?)))
             .collect::<Result<_, Failure>>()?;
         let start = Instant::now();
-        // All have come before the first may end.
+        // All have come before the run ends.
         let (replies, ()) = join(join_all(all), async { gate.notify_one() }).await;
         let took = start.elapsed();
         if replies.iter().any(|reply| !matches!(reply, Ok(reply) if reply.status() == 200)) {
-            return Err("a copy was refused".into());
+            return Err("a duplicate was refused".into());
         }
-        rounds.push(nanos_each(took, copies));
+        rounds.push(nanos_each(took, deliveries));
     }
     Ok(median(rounds.into_iter()))
 }
@@ -170,7 +171,7 @@ async fn requests(connections: u64) -> Result<f64, Failure> {
     Ok(median(rounds.into_iter()))
 }
 
-async fn handle(_: Req) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn handle(_: Request<Buffered<Full<Bytes>>>) -> Result<Response<Full<Bytes>>, Infallible> {
     Ok(Response::new(Full::from("success")))
 }
 

@@ -1,13 +1,13 @@
-//! The servers that are compared: one handler, and more and more around it.
+//! The servers that are compared: one handler, with more and more layers around it.
 
 use std::io;
 
-use axum::{Extension, Json, Router, body::Bytes, extract::DefaultBodyLimit, routing::post};
+use axum::{Json, Router, body::Bytes, extract::DefaultBodyLimit, routing::post};
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tower_callback::{
-    Callback, Payload, Refusal,
+    Callback, Refusal,
     wulai::{Delivery, RouteReply, WulaiDedupLayer, WulaiLayer},
 };
 
@@ -66,10 +66,10 @@ impl Variant {
     }
 }
 
-async fn deliver(Payload(_): Payload<Delivery>) -> &'static str {
+async fn deliver(_: Delivery) -> &'static str {
     "success"
 }
 
-async fn answer(Extension(callback): Extension<Callback>) -> Result<Json<RouteReply>, Refusal> {
+async fn answer(callback: Callback) -> Result<Json<RouteReply>, Refusal> {
     RouteReply::to(&callback).map(Json)
 }

@@ -2,9 +2,9 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-/// What a platform does once it has read the reply to its callback.
+/// What a platform does once it has read the response to its callback.
 ///
-/// A [`Contract`](crate::Contract) translates between replies and actions in both directions, and
+/// A [`Contract`](crate::Contract) translates between responses and actions in both directions, and
 /// everybody else speaks actions: dedup decides by them what to remember, a simulator plays the
 /// platform with them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub enum Action {
         /// The text for the user; may be empty.
         text: String,
     },
-    /// The callback arrived, and the platform goes on with what the reply holds.
+    /// The callback arrived, and the platform goes on with what the response holds.
     Use(Content),
 }
 
@@ -39,7 +39,7 @@ impl Action {
     }
 }
 
-/// What a platform takes from a reply.
+/// What a platform takes from a response.
 ///
 /// `Debug` shows sizes only.
 #[derive(Clone, PartialEq, Eq)]
@@ -58,7 +58,7 @@ pub enum Content {
     },
     /// A file to send.
     File {
-        /// Its name, where the reply gives one.
+        /// Its name, where the response gives one.
         name: Option<String>,
         /// What it holds.
         bytes: Bytes,

@@ -1,70 +1,154 @@
-use std::{error::Error, future::poll_fn, pin::pin, task::Poll};
+use std::{fmt, sync::OnceLock};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
-use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError};
-use tokio::time::timeout;
+use bytes::Bytes;
+use rapidhash::v3::rapidhash_v3;
+use serde::Deserialize;
+use tower_callback_document::{Document, Pointer, Spelling, ValueRef};
 
-use crate::{Limits, Reason, Refusal};
+use crate::{Reason, Refusal};
 
-type BoxError = Box<dyn Error + Send + Sync>;
+/// The body of a callback: its bytes, and what they say as JSON, which is read when first asked for and
+/// never again.
+///
+/// `Debug` shows its length and nothing of the payload.
+pub struct Body {
+    bytes: Bytes,
+    spelling: Spelling,
+    document: OnceLock<Result<Document, Refusal>>,
+}
 
-/// The whole body, within its limits.
-pub(crate) async fn read<B>(body: B, limits: Limits) -> Result<Bytes, Refusal>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let Limits { bytes: limit, deadline } = limits;
-    let too_large =
-        || Refusal::new(Reason::TooLarge).detail(format!("the body is larger than {limit} bytes"));
-    if body.size_hint().lower() > limit as u64 {
-        return Err(too_large());
+impl Body {
+    /// A body, with the way in which its platform spells field names.
+    #[must_use]
+    pub fn new(bytes: impl Into<Bytes>, spelling: Spelling) -> Self {
+        Self { bytes: bytes.into(), spelling, document: OnceLock::new() }
     }
-    let mut whole = pin!(collect(body, limit));
-    // What is there already, as it is for all layers but the first, needs no timer.
-    let whole = match poll_fn(|cx| Poll::Ready(whole.as_mut().poll(cx))).await {
-        Poll::Ready(whole) => whole,
-        Poll::Pending => {
-            timeout(deadline, whole).await.map_err(|_| Reason::TooSlow { deadline })?
+
+    /// The body as it arrived.
+    #[must_use]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// How many bytes of memory it takes, with what was read of it so far.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let document = self.document.get().and_then(|document| document.as_ref().ok());
+        document.map_or(self.bytes.len(), Document::size)
+    }
+
+    /// How the platform spells field names.
+    #[must_use]
+    pub fn spelling(&self) -> Spelling {
+        self.spelling
+    }
+
+    /// The body as JSON, parsed when first asked for and never again.
+    ///
+    /// # Errors
+    /// [`Reason::Malformed`] for what is not JSON in UTF-8 or is nested more than 127 deep,
+    /// [`Reason::Ambiguous`] for two spellings of one field with different values.
+    pub fn json(&self) -> Result<ValueRef<'_>, Refusal> {
+        Ok(self.read_once()?.root())
+    }
+
+    /// The field of this canonical name in the body's object, in whichever spelling it stands: for
+    /// what identifies.
+    ///
+    /// # Errors
+    /// Those of [`json`](Self::json), [`Reason::Malformed`] if the body is not a JSON object, and
+    /// [`Reason::Ambiguous`] if the field stands twice.
+    pub fn field(&self, name: &str) -> Result<Option<ValueRef<'_>>, Refusal> {
+        let document = self.json()?;
+        if document.as_object().is_none() {
+            let refusal = Refusal::new(Reason::Malformed { line: 1, column: 1 });
+            return Err(refusal.detail("the body must be a JSON object"));
         }
-    };
-    match whole {
-        Ok(whole) => whole.ok_or_else(too_large),
-        Err(error) if is_length_limit(&*error) => Err(Reason::TooLarge.into()),
-        Err(_) => Err(Reason::Cut.into()),
+        Ok(document.field(name)?)
+    }
+
+    /// Whether the body's object has a field of this canonical name that is not null.
+    ///
+    /// # Errors
+    /// Those of [`field`](Self::field).
+    pub fn has(&self, name: &str) -> Result<bool, Refusal> {
+        Ok(self.field(name)?.is_some_and(|value| !value.is_null()))
+    }
+
+    /// Reads the body into a type: no second parse. What `serde_json` reads, this reads, but no
+    /// array for a struct; of a key that stands twice, the last counts.
+    ///
+    /// # Errors
+    /// Those of [`json`](Self::json), and [`Reason::Invalid`], with a detail that names the field
+    /// and what it must be.
+    pub fn read<'a, T: Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
+        Ok(self.json()?.read()?)
+    }
+
+    /// Tells what the body says from what another one says, without what the pointers lead to: see
+    /// [`ValueRef::digest`]. Of a body that is not JSON, it tells the bytes.
+    #[must_use]
+    pub fn digest(&self, ignored: &[Pointer]) -> u64 {
+        let document = self.read_once();
+        document.map_or_else(|_| rapidhash_v3(&self.bytes), |it| it.root().digest(ignored))
+    }
+
+    fn read_once(&self) -> Result<&Document, Refusal> {
+        let read = || Ok(Document::read(self.bytes.clone(), self.spelling)?);
+        self.document.get_or_init(read).as_ref().map_err(Clone::clone)
+    }
+
+    /// Whether its bytes are these. Compares the buffer, not the bytes: as we hold one, nobody else can
+    /// have another at its address.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn holds(&self, bytes: &Bytes) -> bool {
+        self.bytes.as_ptr() == bytes.as_ptr() && self.bytes.len() == bytes.len()
     }
 }
 
-/// The whole body, or `None` if it is larger than the limit.
-async fn collect<B>(body: B, limit: usize) -> Result<Option<Bytes>, BoxError>
-where
-    B: Body<Error: Into<BoxError>>,
-{
-    let mut body = pin!(body);
-    let mut next = async || match body.frame().await {
-        Some(frame) => frame.map_err(Into::into).map(Some),
-        None => Ok(None),
-    };
-    // Most bodies are one frame, which is taken as it is. Keeping many apart would cost a small
-    // one more than it holds.
-    let (mut first, mut more) = (Bytes::new(), BytesMut::new());
-    while let Some(frame) = next().await? {
-        let Ok(mut data) = frame.into_data() else { continue };
-        let length = data.remaining();
-        if length > limit - first.len() - more.len() {
-            return Ok(None);
-        }
-        if first.is_empty() && more.is_empty() {
-            first = data.copy_to_bytes(length);
-        } else {
-            more.extend_from_slice(&std::mem::take(&mut first));
-            more.put(data);
-        }
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Body").field("bytes", &self.bytes.len()).finish_non_exhaustive()
     }
-    Ok(Some(if more.is_empty() { first } else { more.freeze() }))
 }
 
-/// That of a limit which somebody else put around the body.
-fn is_length_limit(error: &(dyn Error + 'static)) -> bool {
-    error.is::<LengthLimitError>() || error.source().is_some_and(is_length_limit)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_is_parsed_once() {
+        let body = Body::new("{\"a\":1}", Spelling::VERBATIM);
+        assert_eq!(body.json().unwrap().address(), body.json().unwrap().address());
+    }
+
+    #[test]
+    fn a_field_is_found_in_any_spelling() {
+        let spelling = Spelling::new(|name| if name == "msgId" { "msg_id" } else { name });
+        let body = Body::new("{\"msgId\":\"1\"}", spelling);
+        assert_eq!(body.field("msg_id").unwrap().and_then(ValueRef::as_str), Some("1"));
+        assert!(body.field("msg_ts").unwrap().is_none());
+    }
+
+    #[test]
+    fn r04_a_field_that_stands_twice_identifies_nobody() {
+        let body = Body::new(r#"{"id":1,"id":1,"x":2,"x":3}"#, Spelling::VERBATIM);
+        assert_eq!(body.field("id").unwrap_err().reason().code(), "ambiguous");
+        assert_eq!(body.json().unwrap().get("x").and_then(ValueRef::as_u64), Some(3));
+    }
+
+    #[test]
+    fn only_an_object_has_fields() {
+        for text in ["[\"1\"]", "\"1\"", "null", "7"] {
+            assert!(Body::new(text, Spelling::VERBATIM).field("0").is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_payload() {
+        let body = Body::new("{\"secret\":1}", Spelling::VERBATIM);
+        body.json().unwrap();
+        assert!(!format!("{body:?}").contains("secret"));
+    }
 }

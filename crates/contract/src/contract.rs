@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Response, StatusCode, header, request};
 
-use crate::{Action, Callback, Envelope, Refusal};
+use crate::{Action, Body, Callback, Envelope, Refusal, Spelling, retry_after};
 
 /// What a platform promises and expects for one kind of callback.
 ///
@@ -20,47 +20,73 @@ pub trait Contract: Send + Sync + 'static {
     /// The times of the platform.
     fn timing(&self) -> Timing;
 
-    /// Whether the platform needs what the reply to this callback holds.
-    fn exchange(&self, callback: &Callback) -> Exchange;
-
-    /// Who the callback is.
-    ///
-    /// `callback` has its body and its JSON; its own envelope is still empty.
+    /// Who the callback with this head and body is.
     ///
     /// # Errors
     /// Refuses what is not in the platform's format. What is merely absent stays absent in the
     /// envelope.
-    fn identify(&self, head: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal>;
+    fn identify(&self, head: &request::Parts, body: &Body) -> Result<Envelope, Refusal>;
 
-    /// What the platform does when it gets this reply.
-    fn action(&self, reply: &Response<Bytes>) -> Action;
+    /// Whether the platform needs what the response to this callback holds. Default: no.
+    fn exchange(&self, _: &Callback) -> Exchange {
+        Exchange::OneWay
+    }
 
-    /// The reply that asks the platform for this action; for one that is not known, for a retry.
-    fn reply(&self, action: &Action) -> Response<Bytes>;
+    /// What the platform does when it gets this response. Default: it accepts a 2xx, and sends the
+    /// callback again on anything else, after the seconds that `Retry-After` says.
+    fn action(&self, response: &Response<Bytes>) -> Action {
+        if response.status().is_success() {
+            Action::Accept
+        } else {
+            Action::Retry { after: after(response) }
+        }
+    }
 
-    /// What a handler meant by a reply of which the platform would make something else; `None` for
-    /// one that does what it seems to. Default: the platform's accept for a 2xx that it would not
-    /// take, and a plain failure for a 4xx or 5xx that it would take.
-    fn meant(&self, reply: &Response<Bytes>) -> Option<Action> {
-        let status = reply.status();
-        let taken = is_taken(&self.action(reply));
-        if status.is_success() && !taken {
-            let mut ok = reply.clone();
-            *ok.status_mut() = StatusCode::OK;
-            Some(self.action(&ok)).filter(is_taken).or(Some(Action::Accept))
-        } else if (status.is_client_error() || status.is_server_error()) && taken {
-            Some(failure(reply))
+    /// Builds the response that makes the platform take this action. An action that the contract does
+    /// not know becomes a retry. Default: an empty 200 for an accept and for content, which is
+    /// left out; 503 for a retry, and for a refusal, which degrades to one.
+    fn reply(&self, action: &Action) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        if !is_taken(action) {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        if let Action::Retry { after: Some(after) } = action {
+            response.headers_mut().insert(header::RETRY_AFTER, retry_after(*after));
+        }
+        response
+    }
+
+    /// The action that the handler intended, where the platform would read its response differently:
+    /// a 204 where only a 200 is accepted. `None` for a response that does what it seems to.
+    ///
+    /// Default: a 2xx that the platform would not take is meant as the accept that it would be as a
+    /// 200; a 4xx or 5xx that the platform would take is meant as a failure. A response is as it
+    /// seems if the platform codes its verdict in the body: if [`reply`](Self::reply) writes a retry
+    /// into a 2xx.
+    fn intent(&self, response: &Response<Bytes>) -> Option<Action> {
+        let (status, action) = (response.status(), self.action(response));
+        if status.is_success() && !is_taken(&action) {
+            intended_success(self, response)
+        } else if (status.is_client_error() || status.is_server_error()) && is_taken(&action) {
+            let is_own = self.reply(&action).status() == status;
+            (!is_own).then(|| failure(response))
         } else {
             None
         }
     }
 
-    /// The reply of a layer that answers instead of the handler. Default: a problem document.
+    /// What becomes of a callback by this response: what the handler [intended](Self::intent), else
+    /// what the platform [does](Self::action). Dedup, order and every other layer ask this alone.
+    fn effect(&self, response: &Response<Bytes>) -> Action {
+        self.intent(response).unwrap_or_else(|| self.action(response))
+    }
+
+    /// The response of a layer that answers instead of the handler. Default: a problem document.
     fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
         refusal.to_problem()
     }
 
-    /// The reply that does no harm where the handler's own may not be sent, because it does not match
+    /// The response that does no harm where the handler's own may not be sent, because it does not match
     /// its schema. Default: none, and the callback is [refused](Self::refuse) with 500.
     fn fallback(&self, _: &Callback) -> Option<Response<Bytes>> {
         None
@@ -68,7 +94,14 @@ pub trait Contract: Send + Sync + 'static {
 
     /// How field names are spelled. Default: in one way only.
     fn spelling(&self) -> Spelling {
-        as_written
+        Spelling::VERBATIM
+    }
+
+    /// JSON pointers to the fields that only say that this is a redelivery: a counter, a send time,
+    /// a flag. They are no part of what a callback says. `*` stands for each item of a list, and a
+    /// name is found in every spelling. Default: none.
+    fn ignored(&self) -> &[&str] {
+        &[]
     }
 }
 
@@ -86,8 +119,8 @@ impl<C: Contract + ?Sized> Contract for Arc<C> {
         (**self).exchange(callback)
     }
 
-    fn identify(&self, head: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-        (**self).identify(head, callback)
+    fn identify(&self, head: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        (**self).identify(head, body)
     }
 
     fn action(&self, reply: &Response<Bytes>) -> Action {
@@ -98,8 +131,12 @@ impl<C: Contract + ?Sized> Contract for Arc<C> {
         (**self).reply(action)
     }
 
-    fn meant(&self, reply: &Response<Bytes>) -> Option<Action> {
-        (**self).meant(reply)
+    fn intent(&self, reply: &Response<Bytes>) -> Option<Action> {
+        (**self).intent(reply)
+    }
+
+    fn effect(&self, response: &Response<Bytes>) -> Action {
+        (**self).effect(response)
     }
 
     fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
@@ -113,65 +150,80 @@ impl<C: Contract + ?Sized> Contract for Arc<C> {
     fn spelling(&self) -> Spelling {
         (**self).spelling()
     }
+
+    fn ignored(&self) -> &[&str] {
+        (**self).ignored()
+    }
 }
 
 fn is_taken(action: &Action) -> bool {
     matches!(action, Action::Accept | Action::Use(_))
 }
 
+/// What a 2xx means that the platform does not take.
+fn intended_success<C: Contract + ?Sized>(
+    contract: &C,
+    response: &Response<Bytes>,
+) -> Option<Action> {
+    let mut ok = response.clone();
+    *ok.status_mut() = StatusCode::OK;
+    let as_ok = contract.action(&ok);
+    let codes_in_body = || contract.reply(&Action::Retry { after: None }).status().is_success();
+    if is_taken(&as_ok) {
+        Some(as_ok)
+    } else if codes_in_body() {
+        None
+    } else {
+        Some(Action::Accept)
+    }
+}
+
 /// What a failure says in plain HTTP.
 fn failure(reply: &Response<Bytes>) -> Action {
     let passes = matches!(reply.status().as_u16(), 408 | 425 | 429 | 500..);
     if passes {
-        let after = reply.headers().get(header::RETRY_AFTER).and_then(|after| after.to_str().ok());
-        let seconds = after.and_then(|after| after.trim().parse().ok());
-        Action::Retry { after: seconds.map(Duration::from_secs) }
+        Action::Retry { after: after(reply) }
     } else {
         Action::Refuse { text: String::from_utf8_lossy(reply.body()).into_owned() }
     }
 }
 
-/// Maps a field's name, in any spelling a platform uses, to its canonical one.
-///
-/// Two fields of one object that map to one name are one field: if their values differ, the
-/// callback is refused as ambiguous.
-pub type Spelling = fn(&str) -> &str;
-
-/// The [`Spelling`] of a platform that has only one.
-#[must_use]
-pub fn as_written(name: &str) -> &str {
-    name
+/// What `Retry-After` says in seconds.
+fn after(response: &Response<Bytes>) -> Option<Duration> {
+    let after = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
+    after.trim().parse().ok().map(Duration::from_secs)
 }
 
 /// The times of a platform. Where it does not publish them, a contract takes them as settings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timing {
-    /// How long the platform waits for a reply before it hangs up.
+    /// How long the platform waits for a response before it disconnects.
     pub timeout: Duration,
-    /// How long after the first copy the platform may still send another.
+    /// How long after the first delivery the platform may still redeliver.
     pub retry_horizon: Duration,
 }
 
-/// Who needs the reply.
+/// Who needs the response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Exchange {
     /// The platform reports something and needs to know only that it arrived.
     OneWay,
-    /// The platform goes on with what the reply holds: a copy needs the same reply.
+    /// The platform goes on with what the response holds: a duplicate needs the same one.
     RequestReply,
 }
 
 impl Timing {
-    /// The times of a platform: its time-out and its retry horizon.
+    /// The times of a platform: its timeout and its retry horizon.
     #[must_use]
     pub const fn new(timeout: Duration, retry_horizon: Duration) -> Self {
         Self { timeout, retry_horizon }
     }
 
-    /// How long an answer may take: the time-out less a tenth, so that it gets there in time.
+    /// When the response has to be under way: the timeout less a tenth, so that it arrives in time.
     #[must_use]
-    pub fn patience(&self) -> Duration {
+    pub fn reply_deadline(&self) -> Duration {
         self.timeout.saturating_sub(self.timeout / 10)
     }
 }
@@ -197,7 +249,7 @@ mod tests {
             Exchange::OneWay
         }
 
-        fn identify(&self, _: &request::Parts, _: &Callback) -> Result<Envelope, Refusal> {
+        fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
             Ok(Envelope::default())
         }
 
@@ -218,7 +270,7 @@ mod tests {
     fn a03_a_reply_means_what_its_status_says() {
         let meant = |status: u16, body: &'static str| {
             let reply = Response::builder().status(status).header("retry-after", "7");
-            Odd.meant(&reply.body(Bytes::from(body)).unwrap())
+            Odd.intent(&reply.body(Bytes::from(body)).unwrap())
         };
         assert_eq!(meant(200, ""), None);
         assert_eq!(meant(204, ""), Some(Action::Accept));
@@ -229,6 +281,77 @@ mod tests {
         for status in [302, 404, 429, 500] {
             assert_eq!(meant(status, ""), None);
         }
+    }
+
+    /// A platform that reads its verdict in the body of a 200.
+    struct Coded;
+
+    impl Contract for Coded {
+        fn name(&self) -> &'static str {
+            "coded"
+        }
+
+        fn timing(&self) -> Timing {
+            Odd.timing()
+        }
+
+        fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+            Ok(Envelope::default())
+        }
+
+        fn action(&self, response: &Response<Bytes>) -> Action {
+            let is_taken = response.status() == StatusCode::OK && response.body() == "success";
+            if is_taken { Action::Accept } else { Action::Retry { after: None } }
+        }
+
+        fn reply(&self, action: &Action) -> Response<Bytes> {
+            let is_taken = matches!(action, Action::Accept | Action::Use(_));
+            Response::new(Bytes::from(if is_taken { "success" } else { "fail" }))
+        }
+    }
+
+    #[test]
+    fn k05_a_retry_in_a_200_is_what_it_says() {
+        let effect = |status: u16, body: &'static str| {
+            let response = Response::builder().status(status).body(Bytes::from(body)).unwrap();
+            (Coded.intent(&response), Coded.effect(&response))
+        };
+        let retry = Action::Retry { after: None };
+        for body in ["fail", "{\"code\": \"FAIL\"}", ""] {
+            assert_eq!(effect(200, body), (None, retry.clone()), "{body}");
+        }
+        assert_eq!(effect(200, "success"), (None, Action::Accept));
+        assert_eq!(effect(201, "success"), (Some(Action::Accept), Action::Accept));
+        assert_eq!(effect(500, "success"), (None, retry));
+    }
+
+    /// What most webhooks do, and no more than a name, times and an identity.
+    struct Plain;
+
+    impl Contract for Plain {
+        fn name(&self) -> &'static str {
+            "plain"
+        }
+
+        fn timing(&self) -> Timing {
+            Odd.timing()
+        }
+
+        fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+            Ok(Envelope::default())
+        }
+    }
+
+    #[test]
+    fn by_default_a_2xx_accepts_and_all_else_is_sent_again() {
+        let later = Action::Retry { after: Some(Duration::from_secs(7)) };
+        for action in [Action::Accept, Action::Retry { after: None }, later] {
+            assert_eq!(Plain.action(&Plain.reply(&action)), action);
+        }
+        let refused = Plain.reply(&Action::Refuse { text: "no".to_owned() });
+        assert_eq!(Plain.action(&refused), Action::Retry { after: None });
+        let used = Plain.reply(&Action::Use(Content::Text("hello".to_owned())));
+        assert_eq!(Plain.action(&used), Action::Accept);
     }
 
     /// Says everything in its own way, defaults included.
@@ -247,8 +370,8 @@ mod tests {
             Exchange::RequestReply
         }
 
-        fn identify(&self, _: &request::Parts, _: &Callback) -> Result<Envelope, Refusal> {
-            Err(Reason::Unidentified.into())
+        fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+            Ok(Envelope::default().conversation("identify".to_owned()))
         }
 
         fn action(&self, _: &Response<Bytes>) -> Action {
@@ -259,7 +382,7 @@ mod tests {
             Response::new("reply".into())
         }
 
-        fn meant(&self, _: &Response<Bytes>) -> Option<Action> {
+        fn intent(&self, _: &Response<Bytes>) -> Option<Action> {
             Some(Action::Retry { after: None })
         }
 
@@ -272,28 +395,34 @@ mod tests {
         }
 
         fn spelling(&self) -> Spelling {
-            |_| "spelling"
+            Spelling::new(|_| "spelling")
+        }
+
+        fn ignored(&self) -> &[&str] {
+            &["/ignored"]
         }
     }
 
     /// All that a contract says.
     fn says(contract: &impl Contract) -> String {
         let (head, ()) = http::Request::new(()).into_parts();
-        let (callback, reply) = (Callback::new(Bytes::new(), as_written), Response::default());
+        let callback = Callback::receive(contract, &head, "").expect("it identifies everything");
+        let reply = Response::default();
         let replies = [
             Some(contract.reply(&Action::Accept)),
             Some(contract.refuse(&Reason::Late.into())),
             contract.fallback(&callback),
         ];
         format!(
-            "{} {:?} {:?} {:?} {:?} {:?} {replies:?} {}",
+            "{} {:?} {:?} {:?} {:?} {:?} {replies:?} {} {:?}",
             contract.name(),
             contract.timing(),
             contract.exchange(&callback),
-            contract.identify(&head, &callback),
+            callback.envelope(),
             contract.action(&reply),
-            contract.meant(&reply),
-            contract.spelling()("name"),
+            (contract.intent(&reply), contract.effect(&reply)),
+            contract.spelling().canonical("name"),
+            contract.ignored(),
         )
     }
 

@@ -6,6 +6,7 @@ use crate::ValueRef;
 ///
 /// With the feature `axum` it is an extractor, behind any layer that receives callbacks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Envelope {
     /// Names the event: two callbacks with one id are copies of each other.
     pub id: Option<Id>,
@@ -39,6 +40,30 @@ pub struct Timestamp {
     micros: u64,
 }
 
+// ===== impl Envelope =====
+
+impl Envelope {
+    /// The envelope of an event with this id, or of one without. Conversation and time are absent.
+    #[must_use]
+    pub fn new(id: Option<Id>) -> Self {
+        Self { id, ..Self::default() }
+    }
+
+    /// Sets the stream of events within which order matters.
+    #[must_use]
+    pub fn conversation(mut self, conversation: impl Into<Option<String>>) -> Self {
+        self.conversation = conversation.into();
+        self
+    }
+
+    /// Sets when the platform says the event happened.
+    #[must_use]
+    pub fn sent_at(mut self, sent_at: impl Into<Option<Timestamp>>) -> Self {
+        self.sent_at = sent_at.into();
+        self
+    }
+}
+
 // ===== impl Id =====
 
 impl Id {
@@ -52,14 +77,14 @@ impl Id {
         fits.then(|| Self { scope: scope.into(), text: text.into(), source: Source::Given })
     }
 
-    /// An id from a JSON value: a string, or an integer as its decimal text. `None` for anything
+    /// An id from a JSON value: a string, or an integer, [however it is
+    /// written](ValueRef::as_integer), as its decimal text. `None` for anything
     /// else and for what [`new`](Self::new) would not take.
     pub fn from_json(scope: impl Into<Cow<'static, str>>, value: ValueRef<'_>) -> Option<Self> {
         if let Some(text) = value.as_str() {
             return Self::new(scope, text);
         }
-        let number = value.as_number().filter(|number| !number.is_f64())?;
-        Self::new(scope, &number.to_string())
+        Self::new(scope, &value.as_integer()?.to_string())
     }
 
     /// An id for an event that has none of its own, made of several fields. `None` if all of them
@@ -134,7 +159,7 @@ impl Timestamp {
     pub fn from_json(value: ValueRef<'_>) -> Option<Self> {
         match value.as_str() {
             Some(text) => Self::from_digits(text),
-            None => value.as_number()?.as_u64().map(Self::from_magnitude),
+            None => value.as_integer()?.try_into().ok().map(Self::from_magnitude),
         }
     }
 

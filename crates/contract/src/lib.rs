@@ -3,27 +3,24 @@
 //! This crate is the vocabulary of [tower-callback]: what the layers pass to each other, and what
 //! a platform tells them about itself.
 //!
-//! * [`Contract`]: how one kind of callback is identified, what the platform does with each reply,
-//!   which reply asks for what, and its times. Implement it for a platform of your own.
+//! * [`Contract`]: how one kind of callback is identified, what the platform does with each response,
+//!   which response asks for what, and its timing. Implement it for a platform of your own.
 //! * [`Callback`]: one request, read once; its JSON is parsed at most once for all layers.
 //! * [`Envelope`]: who a callback is: [`Id`], conversation, and when it was sent.
-//! * [`Action`]: what the platform does on a reply.
-//! * [`Refusal`]: why a layer answered instead of the handler, in the reply's extensions.
+//! * [`Scope`]: what tells equal ids and equal conversations apart.
+//! * [`Action`]: what the platform does on a response.
+//! * [`Refusal`]: why a layer answered instead of the handler, in the response's extensions.
 //! * [`Violations`]: where a document does not match its schema.
-//! * [`ReceiveLayer`]: reads the body within a size and a time.
 //!
 //! ```
 //! use std::time::Duration;
 //!
-//! use bytes::Bytes;
-//! use http::{Request, Response, StatusCode, request};
-//! use http_body_util::Full;
-//! use tower::{ServiceBuilder, ServiceExt, service_fn};
+//! use http::{Request, request};
 //! use tower_callback_contract::{
-//!     Action, Callback, Contract, Envelope, Exchange, Id, ReceiveLayer, Refusal, Timing,
+//!     Action, Body, Callback, Contract, Envelope, Id, Refusal, Timing,
 //! };
 //!
-//! /// A shop that reports its orders, and repeats each report until the reply is a 2xx.
+//! /// A shop that reports its orders, and sends each report again until the response is a 2xx.
 //! struct Orders;
 //!
 //! impl Contract for Orders {
@@ -35,98 +32,74 @@
 //!         Timing::new(Duration::from_secs(10), Duration::from_secs(3600))
 //!     }
 //!
-//!     fn exchange(&self, _: &Callback) -> Exchange {
-//!         Exchange::OneWay
-//!     }
-//!
-//!     fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-//!         let id = callback.field("order")?.and_then(|id| Id::from_json(self.name(), id));
-//!         Ok(Envelope { id, ..Envelope::default() })
-//!     }
-//!
-//!     fn action(&self, reply: &Response<Bytes>) -> Action {
-//!         match reply.status().is_success() {
-//!             true => Action::Accept,
-//!             false => Action::Retry { after: None },
-//!         }
-//!     }
-//!
-//!     fn reply(&self, action: &Action) -> Response<Bytes> {
-//!         let mut reply = Response::new(Bytes::new());
-//!         if let Action::Retry { .. } | Action::Refuse { .. } = action {
-//!             *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-//!         }
-//!         reply
+//!     fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+//!         let id = body.field("order")?.and_then(|id| Id::from_json(self.name(), id));
+//!         Ok(Envelope::new(id))
 //!     }
 //! }
 //!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() {
-//! let handler = service_fn(async |request: Request<Full<Bytes>>| {
-//!     let callback: &Callback = request.extensions().get().expect("received");
-//!     assert_eq!(callback.envelope().id, Id::new("shop.order", "17"));
-//!     Ok::<_, std::convert::Infallible>(Response::new(Full::<Bytes>::from("thanks")))
-//! });
-//! let shop = ServiceBuilder::new().layer(ReceiveLayer::new(Orders)).service(handler);
+//! # fn main() -> Result<(), Refusal> {
+//! let (head, ()) = Request::post("/orders").body(()).expect("valid").into_parts();
+//! let callback = Callback::receive(&Orders, &head, r#"{"order": 17}"#)?;
+//! assert_eq!(callback.envelope().id, Id::new("shop.order", "17"));
 //!
-//! let order = Request::post("/orders").body(r#"{"order": 17}"#.into()).unwrap();
-//! assert_eq!(shop.clone().oneshot(order).await.unwrap().status(), 200);
+//! let refused = Callback::receive(&Orders, &head, "order 17").unwrap_err();
+//! assert_eq!(refused.reason().code(), "malformed");
 //!
-//! let garbage = Request::post("/orders").body("order 17".into()).unwrap();
-//! let refused = shop.oneshot(garbage).await.unwrap();
-//! assert_eq!(refused.status(), 400);
-//! assert_eq!(refused.extensions().get::<Refusal>().unwrap().reason().code(), "malformed");
+//! let response = Orders.reply(&Action::Retry { after: None });
+//! assert_eq!(response.status(), 503);
+//! # Ok(())
 //! # }
 //! ```
 //!
-//! # What happens when …
+//! # Words
 //!
 //! | | |
 //! |---|---|
-//! | the body is larger than the limit | 413, before it is buffered whole |
-//! | it stalls | 408 at the deadline |
-//! | it is not JSON in UTF-8, or nested more than 128 deep | 400 with the position |
-//! | a key stands twice, or two spellings of one field differ | 400: two readers could see two ids |
-//! | the request is not a POST | it passes through untouched |
-//! | something between two layers changes the body | the next layer reads the new one |
+//! | **callback** | a request that a platform sends: an event, or a question |
+//! | **duplicate** | a second arrival of one callback, while the first runs or after it |
+//! | **redelivery** | the platform's act of sending a callback again |
+//! | **response** | what goes back over the wire, from the handler or from a layer in its place |
+//! | **disconnect** | the client closes the connection before it has the response |
+//! | **reply deadline** | when the platform will wait no longer, less a margin |
+//! | **claim** | the right to run the handler for one callback; given back if the run fails |
+//! | **in flight** | claimed, and not yet finished |
+//! | **replay** | send the remembered response again |
+//! | **conversation** | the stream of callbacks within which order matters, usually one user's |
+//! | **hold** | wait with a callback, so that one that was sent before it can go first |
+//! | **late** | handled after a callback that was sent later |
 //!
 //! [tower-callback]: https://docs.rs/tower-callback
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod action;
 mod body;
 mod callback;
 mod contract;
-mod digest;
-mod document;
 mod envelope;
 #[cfg(feature = "axum")]
 mod extract;
-mod future;
-mod handled;
 mod hash;
-mod json;
-mod misfit;
-mod read;
-mod receive;
 mod refusal;
-#[cfg(feature = "axum")]
-mod typed;
+mod scope;
 mod violation;
 
+#[doc(hidden)]
+pub use self::callback::Arrival;
+pub use tower_callback_document::{Document, Fields, Items, Mismatch, Pointer, Spelling, ValueRef};
+
 #[cfg(feature = "axum")]
-pub use self::extract::Payload;
+#[doc(hidden)]
+pub use self::extract::extension;
 pub use self::{
     action::{Action, Content},
-    callback::Callback,
-    contract::{Contract, Exchange, Spelling, Timing, as_written},
-    digest::digest,
-    document::{Document, Fields, Items, ValueRef},
+    body::Body,
+    callback::{Callback, Limits},
+    contract::{Contract, Exchange, Timing},
     envelope::{Envelope, Id, Timestamp},
-    future::ResponseFuture,
-    handled::Handled,
     hash::keyed_hash,
-    misfit::Misfit,
-    receive::{Limits, Receive, ReceiveLayer, is_callback, receive, refuse},
     refusal::{Reason, Refusal, retry_after},
+    scope::{Scope, route},
     violation::{Violation, Violations},
 };

@@ -4,12 +4,14 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::Violations;
+use tower_callback_document::{Ambiguous, Mismatch, ReadError, ReadErrorKind};
+
+use crate::{Violation, Violations};
 
 /// Why a layer answered instead of the handler.
 ///
-/// It becomes a reply by [`Contract::refuse`](crate::Contract::refuse), by default a problem
-/// document (RFC 9457), and is left in that reply's extensions. With the feature `axum`, a handler can
+/// It becomes a response by [`Contract::refuse`](crate::Contract::refuse), by default a problem
+/// document (RFC 9457), and is left in that response's extensions. With the feature `axum`, a handler can
 /// return one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -25,16 +27,16 @@ pub struct Refusal {
 pub enum Reason {
     /// The body is larger than the limit: 413.
     #[error("the body is too large")]
-    TooLarge,
+    BodyTooLarge,
     /// The body did not arrive in time: 408.
     #[error("the body did not arrive within {deadline:?}")]
-    TooSlow {
+    BodyTimeout {
         /// How long it was waited for.
         deadline: Duration,
     },
     /// The connection broke before the body's end: 400.
     #[error("the body ended early")]
-    Cut,
+    BodyIncomplete,
     /// The body is not in the platform's format: 400.
     #[error("the body is malformed at line {line}, column {column}")]
     Malformed {
@@ -43,8 +45,8 @@ pub enum Reason {
         /// Counted from 1, in bytes; 0 stands before the line.
         column: usize,
     },
-    /// One field is given twice, or in two spellings with different values: 400. The position is
-    /// that of the object's end or of the second value.
+    /// A field stands in two spellings with different values, or one that identifies stands twice:
+    /// 400. The position is that of the later name.
     #[error("a field is ambiguous at line {line}, column {column}")]
     Ambiguous {
         /// Counted from 1.
@@ -61,13 +63,13 @@ pub enum Reason {
     /// The id is known with another body: 422.
     #[error("another callback with this id arrived before")]
     Conflict,
-    /// The first copy did not finish within the wait bound: 503.
-    #[error("the first copy of this callback still runs")]
-    StillRunning,
-    /// Too many copies of one callback wait for its first, or too many messages of one
+    /// The first delivery did not finish within the wait bound: 503.
+    #[error("the first delivery of this callback still runs")]
+    InProgress,
+    /// Too many duplicates wait for the first delivery, or too many messages of one
     /// conversation for their turn: 503.
     #[error("too many callbacks like this one wait")]
-    Crowded,
+    QueueFull,
     /// One that was sent later was handled before: 409.
     #[error("the callback comes too late for its place in the order")]
     Late,
@@ -83,11 +85,11 @@ pub enum Reason {
     /// What keeps callbacks that could not be handled did not take this one: 503.
     #[error("the dead-letter sink is not available")]
     SinkUnavailable,
-    /// The handler panicked, returned an error or broke off its reply: 500.
+    /// The handler panicked, returned an error or broke off its response: 500.
     #[error("the handler failed")]
     HandlerFailed,
-    /// The handler's reply does not match its schema: 500.
-    #[error("the handler's reply does not match its schema")]
+    /// The handler's response does not match its schema: 500.
+    #[error("the handler's response does not match its schema")]
     InvalidReply(Violations),
 }
 
@@ -174,11 +176,40 @@ impl From<Reason> for Refusal {
     }
 }
 
+/// A body that cannot be read.
+impl From<ReadError> for Refusal {
+    fn from(error: ReadError) -> Self {
+        let (line, column) = (error.line(), error.column());
+        let reason = match error.kind() {
+            ReadErrorKind::Ambiguous => Reason::Ambiguous { line, column },
+            ReadErrorKind::TooLarge | ReadErrorKind::TooManyValues => Reason::BodyTooLarge,
+            _ => Reason::Malformed { line, column },
+        };
+        Self::new(reason).detail(format!("{error} at line {line}, column {column}"))
+    }
+}
+
+/// What identifies stands twice.
+impl From<Ambiguous> for Refusal {
+    fn from(ambiguous: Ambiguous) -> Self {
+        ReadError::from(ambiguous).into()
+    }
+}
+
+/// A body that does not fit the type it is read into.
+impl From<Mismatch> for Refusal {
+    fn from(mismatch: Mismatch) -> Self {
+        let detail = mismatch.to_string();
+        let violation = Violation::new(mismatch.pointer(), mismatch.keyword(), mismatch.what());
+        Self::new(Reason::Invalid(violation.into())).detail(detail)
+    }
+}
+
 #[cfg(feature = "axum")]
-impl axum_core::response::IntoResponse for Refusal {
+impl axum::response::IntoResponse for Refusal {
     /// The refusal as a [problem document](Self::to_problem), with itself in the extensions.
-    fn into_response(self) -> axum_core::response::Response {
-        let mut response = self.to_problem().map(axum_core::body::Body::from);
+    fn into_response(self) -> axum::response::Response {
+        let mut response = self.to_problem().map(axum::body::Body::from);
         response.extensions_mut().insert(self);
         response
     }
@@ -187,20 +218,20 @@ impl axum_core::response::IntoResponse for Refusal {
 // ===== impl Reason =====
 
 impl Reason {
-    /// A stable name for machines, such as `too-large`.
+    /// A stable name for machines, such as `body-too-large`.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge => "too-large",
-            Self::TooSlow { .. } => "too-slow",
-            Self::Cut => "cut",
+            Self::BodyTooLarge => "body-too-large",
+            Self::BodyTimeout { .. } => "body-timeout",
+            Self::BodyIncomplete => "body-incomplete",
             Self::Malformed { .. } => "malformed",
             Self::Ambiguous { .. } => "ambiguous",
             Self::Invalid(_) => "invalid",
             Self::Unidentified => "unidentified",
             Self::Conflict => "conflict",
-            Self::StillRunning => "still-running",
-            Self::Crowded => "crowded",
+            Self::InProgress => "in-progress",
+            Self::QueueFull => "queue-full",
             Self::Late => "late",
             Self::Overloaded => "overloaded",
             Self::Draining => "draining",
@@ -215,17 +246,17 @@ impl Reason {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TooSlow { .. } => StatusCode::REQUEST_TIMEOUT,
-            Self::Cut
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout { .. } => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyIncomplete
             | Self::Malformed { .. }
             | Self::Ambiguous { .. }
             | Self::Invalid(_)
             | Self::Unidentified => StatusCode::BAD_REQUEST,
             Self::Conflict => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Late => StatusCode::CONFLICT,
-            Self::StillRunning
-            | Self::Crowded
+            Self::InProgress
+            | Self::QueueFull
             | Self::Overloaded
             | Self::Draining
             | Self::StoreUnavailable
@@ -264,7 +295,6 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::Violation;
 
     #[test]
     fn renders_a_problem_document() {
@@ -288,8 +318,8 @@ mod tests {
     #[test]
     fn every_503_says_when_to_come_back() {
         for reason in [
-            Reason::StillRunning,
-            Reason::Crowded,
+            Reason::InProgress,
+            Reason::QueueFull,
             Reason::Overloaded,
             Reason::Draining,
             Reason::StoreUnavailable,
@@ -334,7 +364,7 @@ mod tests {
 
     #[test]
     fn retry_after_is_rounded_up() {
-        let refusal = Refusal::new(Reason::StillRunning).retry_after(Duration::from_millis(1_001));
+        let refusal = Refusal::new(Reason::InProgress).retry_after(Duration::from_millis(1_001));
         assert_eq!(refusal.to_problem().headers()["retry-after"], "2");
     }
 
@@ -342,16 +372,16 @@ mod tests {
     fn every_reason_has_its_own_text_status_and_code() {
         let deadline = Duration::from_secs(5);
         let said = [
-            Reason::TooLarge,
-            Reason::TooSlow { deadline },
-            Reason::Cut,
+            Reason::BodyTooLarge,
+            Reason::BodyTimeout { deadline },
+            Reason::BodyIncomplete,
             Reason::Malformed { line: 1, column: 2 },
             Reason::Ambiguous { line: 1, column: 2 },
             Reason::Invalid(violations()),
             Reason::Unidentified,
             Reason::Conflict,
-            Reason::StillRunning,
-            Reason::Crowded,
+            Reason::InProgress,
+            Reason::QueueFull,
             Reason::Late,
             Reason::Overloaded,
             Reason::Draining,
@@ -364,23 +394,23 @@ mod tests {
         assert_eq!(
             said,
             [
-                "413 too-large the body is too large",
-                "408 too-slow the body did not arrive within 5s",
-                "400 cut the body ended early",
+                "413 body-too-large the body is too large",
+                "408 body-timeout the body did not arrive within 5s",
+                "400 body-incomplete the body ended early",
                 "400 malformed the body is malformed at line 1, column 2",
                 "400 ambiguous a field is ambiguous at line 1, column 2",
                 "400 invalid the callback does not match its schema",
                 "400 unidentified the callback has no usable id",
                 "422 conflict another callback with this id arrived before",
-                "503 still-running the first copy of this callback still runs",
-                "503 crowded too many callbacks like this one wait",
+                "503 in-progress the first delivery of this callback still runs",
+                "503 queue-full too many callbacks like this one wait",
                 "409 late the callback comes too late for its place in the order",
                 "503 overloaded too many callbacks run",
                 "503 draining the receiver shuts down",
                 "503 store-unavailable the store of ids is not available",
                 "503 sink-unavailable the dead-letter sink is not available",
                 "500 handler-failed the handler failed",
-                "500 invalid-reply the handler's reply does not match its schema",
+                "500 invalid-reply the handler's response does not match its schema",
             ]
         );
     }

@@ -3,7 +3,7 @@ use std::{error::Error, fmt, sync::Arc};
 use serde::Serialize;
 
 /// One place where a document does not match its schema. Never shows the value that stands there,
-/// unless whoever validates was asked to.
+/// unless the layer was told to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Violation {

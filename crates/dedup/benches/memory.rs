@@ -10,11 +10,12 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Request, Response, request};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
-use tower_callback_dedup::{Dedup, DedupLayer, Outcome};
-use tower_callback_wulai::MessageDelivery;
+use tower_callback_contract::{Body, Contract, Envelope, Id, Refusal, Timing};
+use tower_callback_dedup::{DedupLayer, MemoryStore, Outcome};
+use tower_callback_stack::Buffered;
 
 const IDS: u64 = 1_000_000;
 const WINDOW: Duration = Duration::from_secs(1);
@@ -27,19 +28,19 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = runtime.expect("a runtime");
     let _entered = runtime.enter();
-    let handler = service_fn(async |_: Request<Full<Bytes>>| {
+    let handler = service_fn(async |_: Request<Buffered<Full<Bytes>>>| {
         let mut response = Response::new(Full::<Bytes>::from("success"));
         let text = http::HeaderValue::from_static("text/plain; charset=utf-8");
         response.headers_mut().insert("content-type", text);
         Ok::<_, Infallible>(response)
     });
-    let layer =
-        DedupLayer::for_contract(MessageDelivery::new()).memory_budget(u64::MAX).window(WINDOW);
+    let store = MemoryStore::with_budget(u64::MAX);
+    let layer = DedupLayer::for_contract(Messages).with_store(store).window(WINDOW);
     let mut service = layer.layer(handler);
 
     let before = resident();
     let start = Instant::now();
-    let mut filling = first_copies(&mut service, 0);
+    let mut filling = first_deliveries(&mut service, 0);
     let took = start.elapsed();
     let _ = layer.store().stats();
     let bytes = resident() - before;
@@ -49,20 +50,16 @@ fn main() {
     print_worst("while they come in", &mut filling);
 
     std::thread::sleep(2 * WINDOW);
-    let mut expiring = first_copies(&mut service, 0);
+    let mut expiring = first_deliveries(&mut service, 0);
     print_worst("while they expire, and come again", &mut expiring);
     std::thread::sleep(2 * WINDOW);
-    let mut others = first_copies(&mut service, IDS);
+    let mut others = first_deliveries(&mut service, IDS);
     print_worst("while they expire, and others come", &mut others);
 }
 
-fn first_copies<S>(service: &mut Dedup<S, MessageDelivery>, from: u64) -> Vec<Duration>
+fn first_deliveries<S, B>(service: &mut S, from: u64) -> Vec<Duration>
 where
-    S: Service<Request<Full<Bytes>>, Response = Response<Full<Bytes>>, Error = Infallible>
-        + Clone
-        + Send
-        + 'static,
-    S::Future: Send,
+    S: Service<Request<Full<Bytes>>, Response = Response<B>, Error = Infallible>,
 {
     let mut took = Vec::with_capacity(IDS.try_into().expect("it fits"));
     for id in from..from + IDS {
@@ -106,4 +103,21 @@ fn resident() -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
     let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("KiB");
     kib * 1024
+}
+
+/// A platform that sends messages.
+struct Messages;
+
+impl Contract for Messages {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::new(Duration::from_secs(5), WINDOW)
+    }
+
+    fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        Ok(Envelope::new(body.field("msg_id")?.and_then(|id| Id::from_json(self.name(), id))))
+    }
 }

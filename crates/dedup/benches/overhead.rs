@@ -5,14 +5,13 @@ use std::{cell::Cell, convert::Infallible, hint::black_box, time::Duration};
 use bytes::Bytes;
 use criterion::{BatchSize, Criterion, Throughput};
 use futures_util::FutureExt;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, request};
 use http_body_util::Full;
 use tower::{Layer, Service, service_fn};
-use tower_callback_dedup::Outcome;
-use tower_callback_wulai::{MessageDelivery, WulaiLayer};
+use tower_callback_contract::{Body, Contract, Envelope, Id, Refusal, Timing};
+use tower_callback_dedup::{DedupLayer, MemoryStore, Outcome};
 
 type Req = Request<Full<Bytes>>;
-type Res = Response<Full<Bytes>>;
 
 const SIZES: [(&str, usize); 2] = [("500 B", 500), ("16 KiB", 16 * 1024)];
 
@@ -28,34 +27,33 @@ fn overhead(c: &mut Criterion) {
             id.set(id.get() + 1);
             delivery(size, id.get())
         };
-        let dedup = || tower_callback_dedup::DedupLayer::for_contract(MessageDelivery::new());
+        let within = |budget| {
+            let store = MemoryStore::with_budget(budget);
+            DedupLayer::for_contract(Messages).with_store(store)
+        };
 
         measure(&mut group, "bare", &mut noop(), unique, None);
         measure(&mut group, "bare, body read and parsed", &mut parsing(), unique, None);
-        let mut full = dedup().memory_budget(1024 * 1024).layer(noop());
-        measure(&mut group, "first copy, memory full", &mut full, unique, Some(Outcome::First));
-        let mut service = dedup().memory_budget(u64::MAX).layer(noop());
+        let first = Some(Outcome::First);
+        let mut full = within(MemoryStore::LEAST_BUDGET).layer(noop());
+        measure(&mut group, "first delivery, memory full", &mut full, unique, first);
+        let mut service = within(u64::MAX).layer(noop());
         measure(&mut group, "pass-through", &mut service, || get(size), None);
-        measure(&mut group, "first copy", &mut service, unique, Some(Outcome::First));
+        measure(&mut group, "first delivery", &mut service, unique, first);
         let same = || delivery(size, 1);
         call(&mut service, same());
         measure(&mut group, "replay", &mut service, same, Some(Outcome::Replayed));
-
-        let mut preset = WulaiLayer::delivery().layer(noop());
-        measure(&mut group, "preset, first copy", &mut preset, unique, Some(Outcome::First));
-        call(&mut preset, same());
-        measure(&mut group, "preset, replay", &mut preset, same, Some(Outcome::Replayed));
     }
 }
 
-fn measure<S>(
+fn measure<S, B>(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     name: &str,
     service: &mut S,
     request: impl Fn() -> Req,
     expected: Option<Outcome>,
 ) where
-    S: Service<Req, Response = Res, Error = Infallible>,
+    S: Service<Req, Response = Response<B>, Error = Infallible>,
 {
     group.bench_function(name, |b| {
         b.iter_batched(
@@ -71,24 +69,29 @@ fn measure<S>(
     assert_eq!(call(service, request()).extensions().get(), expected.as_ref());
 }
 
-/// Nothing here waits: the answer is there at the first poll.
-fn call<S>(service: &mut S, request: Req) -> Res
+/// Nothing here waits: the response is there at the first poll.
+fn call<S, B>(service: &mut S, request: Req) -> Response<B>
 where
-    S: Service<Req, Response = Res, Error = Infallible>,
+    S: Service<Req, Response = Response<B>, Error = Infallible>,
 {
     let Ok(response) = service.call(request).now_or_never().expect("no waiting");
     response
 }
 
-fn noop() -> impl Service<Req, Response = Res, Error = Infallible, Future: Send> + Clone + Send {
-    service_fn(async |request: Req| {
+/// A handler, whether it stands alone or behind a layer.
+fn noop<B: Send + 'static>()
+-> impl Service<Request<B>, Response = Response<Full<Bytes>>, Error = Infallible, Future: Send>
++ Clone
++ Send
++ 'static {
+    service_fn(async |request: Request<B>| {
         black_box(request);
         Ok(Response::new(Full::from("success")))
     })
 }
 
 /// What a handler does that reads JSON.
-fn parsing() -> impl Service<Req, Response = Res, Error = Infallible, Future: Send> + Clone + Send {
+fn parsing() -> impl Service<Req, Response = Response<Full<Bytes>>, Error = Infallible> {
     service_fn(async |request: Req| {
         let body = http_body_util::BodyExt::collect(request.into_body()).await?.to_bytes();
         black_box(serde_json::from_slice::<serde_json::Value>(&body).expect("JSON"));
@@ -113,6 +116,23 @@ fn get(size: usize) -> Req {
     let mut request = delivery(size, 1);
     *request.method_mut() = Method::GET;
     request
+}
+
+/// A platform that sends messages.
+struct Messages;
+
+impl Contract for Messages {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::new(Duration::from_secs(5), Duration::from_secs(3600))
+    }
+
+    fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        Ok(Envelope::new(body.field("msg_id")?.and_then(|id| Id::from_json(self.name(), id))))
+    }
 }
 
 fn main() {

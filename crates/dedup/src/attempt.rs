@@ -1,8 +1,9 @@
-/// Which run of the handler this is for its callback. In the request's extensions; for a callback
-/// without an id, always the first.
+/// Counts the runs of the handler for one callback. In the request's extensions; a callback without
+/// an id always has the first.
 ///
 /// With the feature `axum` it is an extractor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Attempt {
     /// Counted from 1.
     pub number: u32,
@@ -14,11 +15,11 @@ pub struct Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Previous {
-    /// It failed: by its reply, an error or a panic.
+    /// It failed: by its response, an error or a panic.
     Failed,
-    /// It was given up half-way, as when a process dies: its effects may or may not be there.
+    /// It ended half-way, as when its process died: its effects may or may not be there.
     Indeterminate,
-    /// It succeeded, but its reply is needed again and was too large to be remembered.
+    /// It succeeded, but its response was too large to remember, and the platform needs it again.
     Unrecorded,
 }
 
@@ -26,7 +27,13 @@ impl Attempt {
     /// The first run.
     pub const FIRST: Self = Self { number: 1, previous: None };
 
-    /// The run after this one, which ended so.
+    /// The run of this number, counted from 1, after one that ended in this way. For stores.
+    #[must_use]
+    pub const fn new(number: u32, previous: Option<Previous>) -> Self {
+        Self { number, previous }
+    }
+
+    /// The run after this one, if this one ended in this way.
     #[must_use]
     pub fn next(self, previous: Previous) -> Self {
         Self { number: self.number.saturating_add(1), previous: Some(previous) }
@@ -37,37 +44,36 @@ impl Attempt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// The handler ran for it, for the first time or again after a failure, and answered.
+    /// The handler ran for it, for the first time or again after a failure, and responded.
     First,
-    /// The handler ran for another copy at the time, and this one got the same reply.
+    /// The handler ran for another delivery at the time, and this one got the same response.
     Joined,
-    /// The handler had run for another copy before, and its reply was replayed.
+    /// The handler had run for another delivery before, and this one got that response again.
     Replayed,
-    /// Its id was known with another body: refused.
+    /// Its id was known with another body, so dedup refused it.
     Conflict,
-    /// It had no id: the handler ran, and would run for a copy.
+    /// It had no id: the handler ran, and will run for each redelivery.
     Unidentified,
-    /// It was refused for another reason, which stands beside this in the extensions: a handler's
-    /// panic is one.
+    /// Dedup refused it for another reason, such as a handler's panic. The
+    /// [`Refusal`](tower_callback_contract::Refusal) stands beside this in the extensions.
     Refused,
 }
 
 #[cfg(feature = "axum")]
 mod extract {
-    use axum::extract::FromRequestParts;
+    use axum_core::extract::FromRequestParts;
     use http::{StatusCode, request::Parts};
+    use tower_callback_contract::extension;
 
     use super::Attempt;
 
-    /// Rejects with 500 where no dedup layer stands outside of the handler.
+    /// Rejects with 500 where no dedup layer stands around the handler.
     impl<S: Sync> FromRequestParts<S> for Attempt {
         type Rejection = (StatusCode, &'static str);
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-            parts.extensions.get().copied().ok_or((
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "no `Attempt`: the route has no dedup layer, or was not called by POST",
-            ))
+            let missing = "no `Attempt`: the route has no dedup layer, or was not called by POST";
+            extension(parts, missing).copied()
         }
     }
 }

@@ -11,7 +11,7 @@ use tower_callback_contract::Reason;
 
 use crate::{Claim, Key, Ownership, Previous, Record, Store, Token};
 
-/// A claim on a key. Given back when dropped, as a run that nobody knows the end of.
+/// A claim on a key. Dropping it gives the claim back, as a run whose end nobody knows.
 pub(crate) struct Claimed<S: Store> {
     store: Arc<S>,
     key: Key,
@@ -26,20 +26,20 @@ pub(crate) enum End {
     Released(Previous),
 }
 
-/// How long the store may take for an answer.
+/// How long the store may take for a call.
 const DEADLINE: Duration = Duration::from_millis(500);
-/// How long we wait before we ask again for a key that another process holds.
+/// How long a delivery waits before it asks again for a key that another process holds.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
 impl<S: Store> Claimed<S> {
-    /// A guard for a claim that is about to be made.
+    /// A guard, to be made before the claim.
     pub(crate) fn new(store: Arc<S>, key: Key, window: Duration) -> Self {
         Self { store, key, token: Token::unique(), window, open: true }
     }
 
-    /// Claims the key, and waits for whoever holds it elsewhere: `Held` only at `give_up`. A claim
-    /// whose answer was lost may have been made, so the guard is to be dropped then.
+    /// Claims the key, and waits while another process holds it: `Held` only at `give_up`. On an
+    /// error the claim may have been made all the same, so the guard has to be dropped.
     pub(crate) async fn claim(&mut self, give_up: Instant) -> Result<Claim, Reason> {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -91,7 +91,7 @@ impl<S: Store> Claimed<S> {
         self.close(done);
     }
 
-    /// A claim that the store did not let us end runs out by its lease.
+    /// If the store did not end the claim, its lease does.
     fn close(&mut self, done: Option<Ownership>) {
         self.open = false;
         if done == Some(Ownership::Lost) {
@@ -110,7 +110,7 @@ impl<S: Store> Drop for Claimed<S> {
         let mut release = Box::pin(async move {
             ask("release", store.release(&key, token, Previous::Indeterminate, window)).await
         });
-        // A store in memory is done at once, also where no runtime is left to run anything.
+        // A store in memory is done at once, and needs no runtime.
         if release.as_mut().now_or_never().is_none() {
             if let Ok(runtime) = Handle::try_current() {
                 runtime.spawn(release);
@@ -119,7 +119,7 @@ impl<S: Store> Drop for Claimed<S> {
     }
 }
 
-/// What the store answers in time. Says so if it does not.
+/// What the store returns in time. Logs an error if it returns nothing.
 async fn ask<T, E: Error + 'static>(
     what: &'static str,
     call: impl Future<Output = Result<T, E>>,
@@ -128,7 +128,7 @@ async fn ask<T, E: Error + 'static>(
     // A store in memory is done at once, and needs no timer.
     let answer = match call.as_mut().now_or_never() {
         Some(answer) => Ok(answer),
-        // Boxed, as most stores need no room for it.
+        // Boxed, so that other stores do not keep the room for it.
         None => Box::pin(timeout(DEADLINE, call)).await,
     };
     match answer {
@@ -146,10 +146,15 @@ async fn ask<T, E: Error + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::{Attempt, MemoryStore};
+    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-    /// Without a runtime: that is when a run is dropped.
+    use super::*;
+    use crate::{
+        Attempt, MemoryStore,
+        threads::{on_two_threads, switch},
+    };
+
+    /// No runtime is left when a run is dropped at the very end.
     #[test]
     fn a_claim_that_is_dropped_is_given_back_as_indeterminate() {
         let (store, hour) = (Arc::new(MemoryStore::new()), Duration::from_secs(3600));
@@ -163,5 +168,39 @@ mod tests {
         let again = Attempt { number: 2, previous: Some(Previous::Indeterminate) };
         let granted = second.claim(never).now_or_never().unwrap();
         assert_eq!(granted, Ok(Claim::Granted(again)));
+    }
+
+    #[test]
+    fn of_two_threads_one_holds_a_key_at_a_time_and_no_claim_is_lost() {
+        let (store, hour) = (Arc::new(MemoryStore::new()), Duration::from_secs(3600));
+        // Whether a thread holds the key, and how often one has held it.
+        let keys: Vec<_> =
+            (0..2_000).map(|_| (AtomicBool::new(false), AtomicU32::new(0))).collect();
+        on_two_threads(async || {
+            for (number, (is_held, runs)) in keys.iter().enumerate() {
+                let key = Key::new(&[&number.to_string()]);
+                loop {
+                    let mut claimed = Claimed::new(Arc::clone(&store), key.clone(), hour);
+                    let claim = claimed.claim(Instant::now()).await;
+                    match claim.expect("a store in memory") {
+                        Claim::Granted(attempt) => {
+                            assert!(!is_held.swap(true, Ordering::SeqCst), "two hold it");
+                            let run = runs.fetch_add(1, Ordering::SeqCst) + 1;
+                            assert_eq!(attempt.number, run, "a run was lost");
+                            switch();
+                            is_held.store(false, Ordering::SeqCst);
+                            // The first two are dropped.
+                            if run >= 3 {
+                                let record = Record { fingerprint: None, reply: None };
+                                claimed.end(End::Completed(record)).await;
+                            }
+                        }
+                        Claim::Held => {}
+                        Claim::Done(_) => break,
+                    }
+                }
+            }
+        });
+        assert!(keys.iter().all(|(_, runs)| runs.load(Ordering::SeqCst) == 3));
     }
 }

@@ -6,11 +6,11 @@ use std::{
 
 use tokio::runtime::Handle;
 
-/// Runs in place, and on in a task of its own if it is dropped before its end: a client that
-/// hangs up cannot cut it, and one that waits pays for no task.
+/// Runs in place, and goes on in a task of its own if it is dropped before its end: a disconnect
+/// cannot cut it, and a client that stays pays for no task.
 pub(crate) struct Detached<T: 'static> {
     running: Option<Running<T>>,
-    /// Where it runs on: `drop` may happen outside of any runtime.
+    /// Where it goes on: `drop` may happen outside any runtime.
     runtime: Option<Handle>,
 }
 
@@ -26,7 +26,7 @@ impl<T: 'static> Future for Detached<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        // Taken out meanwhile: what panicked must not be polled again by `drop`.
+        // Taken out while it is polled, so that `drop` does not poll what has panicked.
         let mut running = self.running.take().expect("not polled after its end");
         let polled = running.as_mut().poll(cx);
         if polled.is_pending() {
@@ -42,7 +42,7 @@ impl<T: 'static> Drop for Detached<T> {
         let Some(running) = self.running.take() else {
             return;
         };
-        // Without a runtime there is nowhere to run on, and dropping it gives its claim back.
+        // Without a runtime it cannot go on anywhere; dropping it gives its claim back.
         if let Some(runtime) = self.runtime.take() {
             runtime.spawn(async move { drop(running.await) });
         }

@@ -7,7 +7,7 @@ use tokio::{
 
 use tower_callback_contract::Refusal;
 
-use crate::{Fingerprint, Key, Reply, fingerprint::differ, key::Shards};
+use crate::{Fingerprint, Key, Reply, fingerprint::differ, shards::Shards};
 
 /// The callbacks that run in this process, and who waits for them.
 pub(crate) struct Flights {
@@ -23,15 +23,15 @@ struct InFlight {
 /// How a flight ended.
 #[derive(Clone, Debug)]
 pub(crate) enum Landed {
-    /// With a reply for everybody.
+    /// With a response for every delivery.
     Reply(Arc<Reply>),
-    /// With one too large to be shared: a copy gets the platform's plain accept.
+    /// With a response too large to share: a duplicate gets the platform's plain accept.
     Accepted,
-    /// Without the handler's reply.
+    /// Without the handler's response.
     Refused(Refusal),
 }
 
-/// What a copy is to the others of its key.
+/// What a delivery is to the others of its key.
 #[derive(Debug)]
 pub(crate) enum Join {
     /// The first: it runs.
@@ -44,7 +44,7 @@ pub(crate) enum Join {
     Crowded,
 }
 
-/// The lead's place in the table. Gives it up when dropped, and its followers start anew.
+/// The lead's place in the table. Dropping it gives the place up, and the followers start anew.
 pub(crate) struct Flight {
     place: Option<(Arc<Flights>, u128)>,
 }
@@ -147,9 +147,13 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        time::Duration,
+    };
 
     use super::*;
+    use crate::threads::{on_two_threads, switch};
 
     #[tokio::test(start_paused = true)]
     async fn the_followers_of_a_flight_that_is_given_up_start_anew_and_one_leads() {
@@ -166,6 +170,36 @@ mod tests {
         assert!(matches!(other.landed(never).await, Followed::Abandoned));
         let Join::Lead(_flight) = flights.join(&key, None, 2) else { panic!("one leads") };
         assert!(matches!(flights.join(&key, None, 2), Join::Follow(_)));
+    }
+
+    #[test]
+    fn of_two_threads_one_leads_at_a_time_and_no_follower_is_lost() {
+        for lands in [true, false] {
+            let (flights, key) = (Arc::new(Flights::new()), Key::new(&["1"]));
+            let leads = AtomicBool::new(false);
+            let soon = Instant::now() + Duration::from_secs(60);
+            let join = async || match flights.join(&key, None, 1) {
+                Join::Lead(flight) => {
+                    assert!(!leads.swap(true, Ordering::SeqCst), "two lead at once");
+                    switch();
+                    leads.store(false, Ordering::SeqCst);
+                    if lands { flight.land(Landed::Accepted) } else { drop(flight) }
+                }
+                // It hears what became of the very flight that it joined.
+                Join::Follow(follower) => match follower.landed(soon).await {
+                    Followed::Landed(_) => assert!(lands, "it was given up"),
+                    Followed::Abandoned => assert!(!lands, "it landed"),
+                    Followed::TimedOut => panic!("nobody told the follower"),
+                },
+                other => panic!("{other:?}"),
+            };
+            on_two_threads(async || {
+                for _ in 0..10_000 {
+                    join().await;
+                }
+            });
+            assert_eq!(flights.table.len(), 0);
+        }
     }
 
     #[test]

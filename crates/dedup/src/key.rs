@@ -1,13 +1,11 @@
 use std::{
-    collections::HashMap,
     fmt,
-    hash::{BuildHasherDefault, Hash, Hasher},
-    sync::{Mutex, MutexGuard, PoisonError},
+    hash::{Hash, Hasher},
 };
 
 use tower_callback_contract::keyed_hash;
 
-/// What a store knows a callback by: its id with everything that tells equal ids apart.
+/// What a store knows a callback by: its id, and everything that tells equal ids apart.
 ///
 /// `Debug` shows only the hash, because the text may hold a secret part of the route's path.
 #[derive(Clone, PartialEq, Eq)]
@@ -15,21 +13,6 @@ pub struct Key {
     text: String,
     hash: u128,
 }
-
-/// A table of keys, split so that two threads seldom meet.
-pub(crate) struct Shards<V> {
-    shards: Box<[Mutex<Shard<V>>]>,
-}
-
-type Shard<V> = HashMap<u128, V, BuildHasherDefault<AlreadyHashed>>;
-
-/// Takes the hash of a [`Key`] as it is: a key is hashed once.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct AlreadyHashed(u64);
-
-const SHARDS: usize = 64;
-
-// ===== impl Key =====
 
 impl Key {
     /// A key of these parts, which cannot run into each other.
@@ -46,13 +29,13 @@ impl Key {
         Self { text, hash }
     }
 
-    /// The parts, each behind its length. The same in every process. Keep it out of logs.
+    /// The parts, each behind its length. Every process makes the same text. Keep it out of logs.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// A keyed hash. Another one in every process.
+    /// A keyed hash. Every process makes another one.
     #[must_use]
     pub fn keyed_hash(&self) -> u128 {
         self.hash
@@ -71,46 +54,7 @@ impl fmt::Debug for Key {
     }
 }
 
-// ===== impl Shards =====
-
-impl<V> Shards<V> {
-    pub(crate) fn new() -> Self {
-        Self { shards: (0..SHARDS).map(|_| Mutex::default()).collect() }
-    }
-
-    pub(crate) fn lock(&self, hash: u128) -> MutexGuard<'_, Shard<V>> {
-        // The high half: a map within a shard goes by the low one.
-        #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-        let shard = (hash >> 64) as usize % SHARDS;
-        // No panic can leave a map half-changed: nothing that could panic stands within a change.
-        self.shards[shard].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        let shard_len =
-            |shard: &Mutex<Shard<V>>| shard.lock().unwrap_or_else(PoisonError::into_inner).len();
-        self.shards.iter().map(shard_len).sum()
-    }
-}
-
-// ===== impl AlreadyHashed =====
-
-impl Hasher for AlreadyHashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only the u128 of a key is hashed");
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
-    fn write_u128(&mut self, hash: u128) {
-        self.0 = hash as u64;
-    }
-}
-
-/// Every callback pays for this: formatting takes five times as long.
+/// Each callback pays for this, and formatting takes five times as long.
 fn push_decimal(text: &mut String, number: usize) {
     if number >= 10 {
         push_decimal(text, number / 10);

@@ -15,18 +15,19 @@ use tokio::time::Instant;
 
 use crate::{
     Attempt, Claim, Fingerprint, Key, Ownership, Previous, Record, Reply, Store, Token,
-    key::{AlreadyHashed, Shards},
+    shards::{AlreadyHashed, Shards},
 };
 
 /// [`Store`] in the memory of this process.
 ///
-/// It remembers finished ids within a budget of bytes. When that is used up, the ids that were
-/// longest not seen are forgotten first, before their window ends; [`stats`](Self::stats) tells
-/// how many, and how far back the memory reaches. What runs is held apart and never forgotten.
+/// It remembers finished ids within a budget of bytes. When that is used up, it forgets the ids
+/// that it has not seen for the longest time, before their window ends. [`stats`](Self::stats)
+/// counts them, and says how far back the memory reaches. The store keeps the ids that run apart,
+/// and never forgets one.
 ///
 /// A restart forgets everything.
 pub struct MemoryStore {
-    // Finished ids only: a bounded cache may evict, and what runs must never be forgotten.
+    // Finished ids only: a bounded cache may evict, and an id that runs must never be forgotten.
     known: Cache<u128, Known, BuildHasherDefault<AlreadyHashed>>,
     held: Shards<Holder>,
     evicted: Arc<Evicted>,
@@ -34,24 +35,24 @@ pub struct MemoryStore {
     budget: u64,
 }
 
-/// How well a [`MemoryStore`] does.
+/// How a [`MemoryStore`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MemoryStats {
-    /// The ids that are remembered, about.
+    /// About how many ids the store remembers.
     pub ids: u64,
-    /// The bytes they take of the budget, about.
+    /// About how many bytes they take of the budget.
     pub bytes: u64,
     /// The callbacks that run now.
     pub running: usize,
-    /// The ids that were forgotten before their window ended, because the budget was used up.
+    /// The ids that the store forgot before their window ended, because the budget was used up.
     pub evicted_early: u64,
-    /// How far back the memory reaches: ids last seen before that are forgotten. `None` as long as
-    /// none was forgotten early, so that it reaches back the whole window.
+    /// How far back the memory reaches: ids last seen before that are forgotten. `None` if the
+    /// store has forgotten none early, so that its memory reaches back the whole window.
     pub reaches_back: Option<Duration>,
 }
 
-/// An entry of the cache. Times are in milliseconds since the store's start, to keep it small.
+/// An entry of the cache. Times are milliseconds since the store's start, to keep it small.
 #[derive(Clone)]
 struct Known {
     since: u64,
@@ -73,11 +74,11 @@ struct Holder {
 #[derive(Default)]
 struct Evicted {
     early: AtomicU64,
-    /// When the entry that was last evicted early came in.
+    /// When the latest of the entries that were evicted early came in.
     since: AtomicU64,
 }
 
-/// What the cache takes for an entry beside its reply, as measured by `benches/memory.rs`.
+/// What an entry takes in the cache besides its response, measured by `benches/memory.rs`.
 const ENTRY_BYTES: usize = 400;
 
 // ===== impl MemoryStore =====
@@ -95,11 +96,11 @@ impl MemoryStore {
     /// The smallest budget: 1 MiB.
     pub const LEAST_BUDGET: u64 = 1024 * 1024;
 
-    /// A store that takes about so many bytes: 400 for an id, and the size of its reply.
+    /// A store that takes about this many bytes: 400 for an id, and the size of its response.
     ///
     /// # Panics
-    /// If the budget is less than [`LEAST_BUDGET`](Self::LEAST_BUDGET): it would forget an id
-    /// before its copy comes.
+    /// If the budget is less than [`LEAST_BUDGET`](Self::LEAST_BUDGET): such a store would forget
+    /// an id before the platform redelivers it.
     #[must_use]
     pub fn with_budget(bytes: u64) -> Self {
         assert!(bytes >= Self::LEAST_BUDGET, "a budget of {bytes} bytes is too small");
@@ -109,10 +110,10 @@ impl MemoryStore {
         let known = Cache::builder()
             .max_capacity(bytes)
             .weigher(|_, known: &Known| u32::try_from(known.weight()).unwrap_or(u32::MAX))
-            // The default policy admits: once full, it would refuse new ids.
+            // The default policy admits by frequency: once full, it would refuse new ids.
             .eviction_policy(EvictionPolicy::lru())
-            // No time to live: the cache's clock cannot be paused, and a sweep after an idle
-            // time would be paid for by one request. We look at `until` ourselves.
+            // No time to live: tests cannot pause the cache's clock, and after an idle time one
+            // request would pay for a whole sweep. We compare `until` ourselves.
             .eviction_listener(move |_, known, cause| {
                 if cause.was_evicted() && known.until > millis_since(start) {
                     counted.early.fetch_add(1, Ordering::Relaxed);
@@ -123,7 +124,7 @@ impl MemoryStore {
         Self { known, held: Shards::new(), evicted, start, budget: bytes }
     }
 
-    /// How well the store does.
+    /// How the store does.
     #[must_use]
     pub fn stats(&self) -> MemoryStats {
         self.known.run_pending_tasks();
@@ -145,7 +146,7 @@ impl MemoryStore {
 
     fn try_claim(&self, key: &Key, token: Token) -> Claim {
         let hash = key.keyed_hash();
-        // Looked up under the lock: who completes writes first and then lets go.
+        // Looked up under the lock: a completed run writes its record before it gives up its hold.
         let mut held = self.held.lock(hash);
         match held.entry(hash) {
             Entry::Occupied(holder) if holder.get().token == token => {
@@ -189,7 +190,7 @@ impl MemoryStore {
         let until = since.saturating_add(u64::try_from(window.as_millis()).unwrap_or(u64::MAX));
         let mut known = Known { since, until, state: state(attempt) };
         if known.weight() as u64 > self.budget {
-            // The cache would not take it, and nobody would know that it ran.
+            // The cache would not take it, and the id would be forgotten at once.
             known.state = State::Released(attempt.next(Previous::Unrecorded));
         }
         self.known.insert(hash, known);

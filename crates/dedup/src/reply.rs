@@ -6,10 +6,10 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-/// A handler's reply, as it is replayed to copies of its callback.
+/// A handler's response, as dedup replays it to duplicates.
 ///
-/// Hop-by-hop headers, `date` and `set-cookie` are left out. It holds copies of its own: a slice
-/// would keep alive the buffer that it was cut from.
+/// It leaves out hop-by-hop headers, `date` and `set-cookie`. It owns its bytes: a slice would keep
+/// alive the whole buffer that it was cut from.
 ///
 /// `Debug` shows no payload.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,8 +19,8 @@ pub struct Reply {
     body: Bytes,
 }
 
-/// Keeps the reply seen last: most receivers say the same to every callback, and what is
-/// remembered of a callback then is nothing but its id.
+/// Keeps the last response: most handlers respond to every callback in the same way, and then the
+/// store needs memory for the ids only.
 #[derive(Debug, Default)]
 pub(crate) struct Replies {
     last: Mutex<Option<Arc<Reply>>>,
@@ -29,7 +29,7 @@ pub(crate) struct Replies {
 // ===== impl Reply =====
 
 impl Reply {
-    /// What is replayed of this response.
+    /// The part of this response that dedup replays.
     #[must_use]
     pub fn new(response: &Response<Bytes>) -> Self {
         let headers = replayed(response.headers());
@@ -52,7 +52,7 @@ impl Reply {
         response
     }
 
-    /// The memory it takes in bytes, about.
+    /// About how many bytes of memory it takes.
     #[must_use]
     pub fn weight(&self) -> usize {
         let header = |(name, value): &(HeaderName, HeaderValue)| {

@@ -2,24 +2,24 @@ use std::{any::Any, panic::AssertUnwindSafe, pin::pin, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response, request};
-use http_body::Body;
+use http::Response;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
-use tower::ServiceExt;
-use tower_callback_contract::{Action, Callback, Contract, Exchange, Handled, Reason, Refusal};
-use tower_service::Service;
+use tower_callback_contract::{Action, Callback, Contract, Exchange, Reason, Refusal};
+use tower_callback_stack::{
+    Buffered, BufferedResponse, Next, Received, ResponseBody, effect, whole as buffered,
+};
 
 use crate::{
     Attempt, Claim, Fingerprint, Key, Outcome, Previous, Record, Store,
     claimed::{Claimed, End},
     fingerprint::differ,
     flights::{Flight, Landed},
-    layer::Shared,
-    service::BoxError,
+    shared::Shared,
+    step::Deduplicated,
 };
 
-/// The callback that leads its copies: claims the key, runs the handler, and settles both.
+/// The delivery that leads its duplicates: claims the key, runs the handler, and settles both.
 pub(crate) struct Run<C, S> {
     pub(crate) shared: Arc<Shared<C, S>>,
     #[expect(dead_code, reason = "held: a drain waits for it")]
@@ -29,34 +29,33 @@ pub(crate) struct Run<C, S> {
     pub(crate) callback: Callback,
 }
 
-/// How the claim ends, what those that wait are told, if they do not start anew, and what the client
-/// gets.
-type Settled<E, B> = (End, Option<Landed>, Result<Response<B>, E>);
+/// How the claim ends; what the duplicates that wait are told, or `None` if they start anew; and
+/// what the client gets.
+type Settled<R, E> = (End, Option<Landed>, Result<Response<Buffered<R>>, E>);
 
 type Caught<T> = Result<T, Box<dyn Any + Send>>;
 
 impl<C: Contract, S: Store> Run<C, S> {
-    /// Runs to its end whoever still listens: the caller detaches it.
-    pub(crate) async fn lead<I, B, ResBody>(
+    /// Runs to its end, even if nobody waits for it any more: the caller detaches it.
+    pub(crate) async fn lead<R, E, N>(
         self,
         key: Key,
         give_up: Instant,
-        inner: I,
-        mut head: request::Parts,
-    ) -> Result<I::Response, I::Error>
+        mut received: Received,
+        next: N,
+    ) -> Result<Response<Buffered<R>>, E>
     where
-        I: Service<Request<B>, Response = Response<ResBody>>,
-        B: From<Bytes>,
-        ResBody: Body<Error: Into<BoxError>> + From<Bytes>,
+        R: ResponseBody,
+        N: Next<R, E>,
     {
-        let Shared { store, settings, .. } = &*self.shared;
-        let mut claimed = Claimed::new(Arc::clone(store), key, settings.window);
+        let Shared { state, settings, .. } = &*self.shared;
+        let mut claimed = Claimed::new(Arc::clone(&state.store), key, settings.window);
         match claimed.claim(give_up).await {
             Ok(Claim::Granted(attempt)) => {
-                head.extensions.insert(attempt);
-                let request = self.callback.clone().into_request(head);
-                let handled = handle(inner, request, settings.record_limit);
-                // Pinned here: passed on, it would be there several times.
+                received.head.extensions.insert(attempt);
+                received.head.extensions.insert(Deduplicated(self.callback.envelope().id.clone()));
+                let handled = handle(next, received, settings.max_record_bytes);
+                // Pinned here: each function that it is moved into would keep room for it.
                 let handled = {
                     let handled = pin!(AssertUnwindSafe(handled).catch_unwind());
                     claimed.kept_alive(handled).await
@@ -77,29 +76,34 @@ impl<C: Contract, S: Store> Run<C, S> {
                 self.flight.land(landed.clone());
                 Ok(self.shared.answer(landed, Outcome::Replayed))
             }
-            Ok(Claim::Held) => Ok(self.refuse(Reason::StillRunning)),
+            Ok(Claim::Held) => Ok(self.refuse(Reason::InProgress)),
             Err(reason) => Ok(self.refuse(reason)),
         }
     }
 
-    fn settled<E, B: From<Bytes>>(
+    fn settled<R: ResponseBody, E>(
         &self,
         attempt: Attempt,
-        handled: Caught<Result<Handled<B>, E>>,
-    ) -> Settled<E, B> {
+        handled: Caught<Result<BufferedResponse<Buffered<R>>, E>>,
+    ) -> Settled<R, E> {
         let failed = End::Released(Previous::Failed);
         match handled {
-            Ok(Ok(Handled::Whole(response))) => self.whole(response),
-            Ok(Ok(Handled::Streaming(response))) => self.streaming(response),
+            Ok(Ok(BufferedResponse::Whole(response))) => self.whole(response),
+            Ok(Ok(BufferedResponse::Streaming(response))) => self.streaming(response),
             Ok(Err(error)) => {
                 let refused = Landed::Refused(Reason::HandlerFailed.into());
                 (failed, Some(refused), Err(error))
             }
-            Ok(Ok(Handled::BrokenOff)) | Err(_) => {
+            Ok(Ok(BufferedResponse::BrokenOff)) | Err(_) => {
                 let contract = self.shared.contract.name();
                 let id = self.callback.envelope().id.as_ref().map(tracing::field::display);
                 let attempt = attempt.number;
-                tracing::error!(contract, id, attempt, "handler panicked or broke off its reply");
+                tracing::error!(
+                    contract,
+                    id,
+                    attempt,
+                    "handler panicked or broke off its response"
+                );
                 let refusal = Refusal::from(Reason::HandlerFailed);
                 let refused = Landed::Refused(refusal.clone());
                 (failed, Some(refused), Ok(self.shared.refuse(refusal)))
@@ -107,72 +111,68 @@ impl<C: Contract, S: Store> Run<C, S> {
         }
     }
 
-    fn whole<E, B: From<Bytes>>(&self, mut response: Response<Bytes>) -> Settled<E, B> {
-        let reply = self.shared.replies.reply(&response);
-        let end = if self.releases(&response, &self.shared.contract.action(&response)) {
+    fn whole<R, E>(&self, mut response: Response<Bytes>) -> Settled<R, E> {
+        let Shared { contract, state, .. } = &*self.shared;
+        let reply = state.replies.reply(&response);
+        let end = if self.releases(&contract.effect(&response)) {
             End::Released(Previous::Failed)
         } else {
             let reply = Some(Arc::clone(&reply));
             End::Completed(Record { fingerprint: self.fingerprint, reply })
         };
         response.extensions_mut().insert(Outcome::First);
-        (end, Some(Landed::Reply(reply)), Ok(response.map(B::from)))
+        (end, Some(Landed::Reply(reply)), Ok(buffered(response)))
     }
 
-    /// The reply goes to its own client only: never a truncated one to the others. They get one
-    /// that asks the platform for the same.
-    fn streaming<E, B>(&self, response: Response<B>) -> Settled<E, B> {
-        let Shared { contract, replies, .. } = &*self.shared;
-        let (head, body) = response.into_parts();
-        let mut head_only = Response::from_parts(head, Bytes::new());
-        let action = contract.action(&head_only);
-        let releases = self.releases(&head_only, &action);
+    /// The response goes to its own client only, so that no duplicate gets a truncated one: they
+    /// get the contract's response for the same effect. Where only the head is known, the head
+    /// decides.
+    fn streaming<R, E>(&self, response: Response<Buffered<R>>) -> Settled<R, E> {
+        let Shared { contract, state, .. } = &*self.shared;
+        let (mut response, effect) = effect(&**contract, response);
         let needs_reply = contract.exchange(&self.callback) == Exchange::RequestReply;
-        let reply = match &action {
-            Action::Accept | Action::Use(_) => None,
-            _ if head_only.status().is_success() => None,
-            failure => Some(replies.reply(&contract.reply(failure))),
-        };
-        head_only.extensions_mut().insert(Outcome::First);
-        let landed = reply.clone().map_or(Landed::Accepted, Landed::Reply);
-        let (end, landed) = if releases {
+        let failure = fails(&effect).then(|| state.replies.reply(&contract.reply(&effect)));
+        response.extensions_mut().insert(Outcome::First);
+        let landed = failure.clone().map_or(Landed::Accepted, Landed::Reply);
+        let (end, landed) = if self.releases(&effect) {
             (End::Released(Previous::Failed), Some(landed))
-        } else if reply.is_none() && needs_reply {
-            // A copy needs this very reply, so it runs again; those that wait start anew now.
+        } else if failure.is_none() && needs_reply {
+            // A duplicate needs this very response, so it runs again: those that wait start anew
+            // now.
             (End::Released(Previous::Unrecorded), None)
         } else {
-            (End::Completed(Record { fingerprint: self.fingerprint, reply }), Some(landed))
+            let record = Record { fingerprint: self.fingerprint, reply: failure };
+            (End::Completed(record), Some(landed))
         };
-        (end, landed, Ok(head_only.map(|_| body)))
+        (end, landed, Ok(response))
     }
 
-    /// Whether the next copy runs again. Never after a 2xx: the work is done then, and running it
-    /// twice is worse than a reply that the platform does not take.
-    fn releases(&self, response: &Response<Bytes>, action: &Action) -> bool {
-        let releases = (self.shared.settings.releases)(action);
-        if releases && response.status().is_success() {
-            let (contract, status) = (self.shared.contract.name(), response.status().as_u16());
-            tracing::warn!(contract, status, "the platform does not take this status for success");
-        }
-        releases && !response.status().is_success()
+    /// Whether the next delivery runs again.
+    fn releases(&self, effect: &Action) -> bool {
+        fails(effect) && (self.shared.settings.releases)(effect)
     }
 
-    /// Refuses this copy and those that wait for it.
-    fn refuse<B: From<Bytes>>(self, reason: Reason) -> Response<B> {
+    /// Refuses this delivery and the duplicates that wait for it.
+    fn refuse<R>(self, reason: Reason) -> Response<Buffered<R>> {
         let refusal = Refusal::new(reason);
         self.flight.land(Landed::Refused(refusal.clone()));
         self.shared.refuse(refusal)
     }
 }
 
-async fn handle<I, B, ResBody>(
-    inner: I,
-    request: Request<B>,
+/// Whether the platform did not get what it wanted.
+fn fails(effect: &Action) -> bool {
+    !matches!(effect, Action::Accept | Action::Use(_))
+}
+
+async fn handle<R, E, N>(
+    next: N,
+    received: Received,
     limit: usize,
-) -> Result<Handled<ResBody>, I::Error>
+) -> Result<BufferedResponse<Buffered<R>>, E>
 where
-    I: Service<Request<B>, Response = Response<ResBody>>,
-    ResBody: Body<Error: Into<BoxError>>,
+    R: ResponseBody,
+    N: Next<R, E>,
 {
-    Ok(Handled::read(inner.oneshot(request).await?, limit).await)
+    Ok(BufferedResponse::read(next.run(received).await?, limit).await)
 }

@@ -1,9 +1,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use tower_callback_contract::{Action, Timing};
-
-use crate::fingerprint::Pointer;
+use tower_callback_contract::{Action, Contract, Pointer, Scope};
 
 /// What to do with a callback whose id is known with another body.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,7 +10,7 @@ pub enum OnConflict {
     /// Refuse it with 422.
     #[default]
     Refuse,
-    /// Take it for a copy of the first, whatever it says. Bodies are not compared then.
+    /// Take it for a duplicate of the first delivery, whatever it says: bodies are not compared.
     FirstWins,
     /// Take it for another callback.
     TreatAsNew,
@@ -22,7 +20,7 @@ pub enum OnConflict {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnMissingId {
-    /// Pass it to the handler, and every copy of it too.
+    /// Pass it to the handler, and each of its redeliveries too.
     #[default]
     PassThrough,
     /// Refuse it with 400.
@@ -32,36 +30,41 @@ pub enum OnMissingId {
 #[derive(Clone)]
 pub(crate) struct Settings {
     pub(crate) window: Duration,
-    pub(crate) wait: Duration,
+    pub(crate) max_wait: Duration,
     pub(crate) max_waiters: usize,
     pub(crate) max_running: usize,
-    pub(crate) record_limit: usize,
+    pub(crate) max_record_bytes: usize,
     pub(crate) on_conflict: OnConflict,
     pub(crate) on_missing_id: OnMissingId,
-    pub(crate) volatile: Arc<[Pointer]>,
-    pub(crate) scope: Arc<str>,
+    pub(crate) ignored: Arc<[Pointer]>,
+    pub(crate) scope: Scope,
     pub(crate) releases: Arc<dyn Fn(&Action) -> bool + Send + Sync>,
 }
 
 impl Settings {
-    /// When a callback of this age has waited enough.
+    /// When a callback of this age stops waiting.
     pub(crate) fn give_up(&self, age: Duration) -> Instant {
-        // As good as never, and not beyond what a clock can say.
+        // A clock cannot say much more.
         const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
-        Instant::now() + self.wait.saturating_sub(age).min(LONGEST)
+        Instant::now() + self.max_wait.saturating_sub(age).min(LONGEST)
     }
 
-    pub(crate) fn new(timing: Timing) -> Self {
+    pub(crate) fn of(contract: &impl Contract) -> Self {
+        let timing = contract.timing();
+        let ignored = contract
+            .ignored()
+            .iter()
+            .map(|pointer| Pointer::parse(pointer).expect("a contract names JSON pointers"));
         Self {
             window: timing.retry_horizon,
-            wait: timing.patience(),
+            max_wait: timing.reply_deadline(),
             max_waiters: 1024,
             max_running: 16_384,
-            record_limit: 64 * 1024,
+            max_record_bytes: 64 * 1024,
             on_conflict: OnConflict::default(),
             on_missing_id: OnMissingId::default(),
-            volatile: Arc::default(),
-            scope: Arc::default(),
+            ignored: ignored.collect(),
+            scope: Scope::default(),
             releases: Arc::new(|action| matches!(action, Action::Retry { .. })),
         }
     }
@@ -71,10 +74,10 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Settings")
             .field("window", &self.window)
-            .field("wait", &self.wait)
+            .field("max_wait", &self.max_wait)
             .field("max_waiters", &self.max_waiters)
             .field("max_running", &self.max_running)
-            .field("record_limit", &self.record_limit)
+            .field("max_record_bytes", &self.max_record_bytes)
             .field("on_conflict", &self.on_conflict)
             .field("on_missing_id", &self.on_missing_id)
             .finish_non_exhaustive()

@@ -11,21 +11,20 @@ use std::{
 
 use crate::{Attempt, Fingerprint, Key, Previous, Reply};
 
-/// Where finished ids are remembered, and claimed while they run.
+/// Remembers finished ids, and holds the claims on those that run.
 ///
-/// The layer itself brings together the copies that reach one process; a store brings together
-/// processes. Every change is fenced: only the holder of a claim, known by its [`Token`], can
-/// renew, complete or release it, so that an owner who was replaced while it was frozen changes
-/// nothing when it wakes up.
+/// The layer itself joins the duplicates that reach one process; a store joins processes. Every
+/// change is fenced: only the holder of a claim, known by its [`Token`], can renew, complete or
+/// release it. An owner that froze and was replaced changes nothing when it wakes up.
 ///
-/// A call may be repeated after its answer was lost: `claim` with the token that holds the key
-/// grants again, the others answer [`Ownership::Lost`] at worst.
+/// A caller may repeat a call whose result was lost: `claim` grants the key again to the token that
+/// holds it, and the other calls return [`Ownership::Lost`] at worst.
 pub trait Store: Send + Sync + 'static {
-    /// Why the store could not answer.
+    /// Why a call failed.
     type Error: Error + Send + Sync + 'static;
 
-    /// How long a claim lasts without being renewed, or `None` (the default) if it lasts as long
-    /// as this process. The layer renews at a third of it.
+    /// How long a claim lasts unless it is renewed, or `None` (the default) if it lasts as long as
+    /// this process. The layer renews a claim each time a third of this has passed.
     fn lease(&self) -> Option<Duration> {
         None
     }
@@ -44,7 +43,7 @@ pub trait Store: Send + Sync + 'static {
         token: Token,
     ) -> impl Future<Output = Result<Ownership, Self::Error>> + Send;
 
-    /// Ends a claim: the key is finished, and remembered for `window`.
+    /// Ends a claim: the key is finished, and the store remembers the record for `window`.
     fn complete(
         &self,
         key: &Key,
@@ -53,7 +52,7 @@ pub trait Store: Send + Sync + 'static {
         window: Duration,
     ) -> impl Future<Output = Result<Ownership, Self::Error>> + Send;
 
-    /// Ends a claim: the next copy runs again, and hears within `window` how this run ended.
+    /// Ends a claim: the next delivery runs again, and learns within `window` how this run ended.
     fn release(
         &self,
         key: &Key,
@@ -63,26 +62,26 @@ pub trait Store: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Ownership, Self::Error>> + Send;
 }
 
-/// What became of a wish to claim a key.
+/// What came of claiming a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 #[must_use]
 pub enum Claim {
-    /// The key is ours: run the handler.
+    /// The claim is made: run the handler.
     Granted(Attempt),
-    /// Somebody else runs it.
+    /// Another token holds the key.
     Held,
     /// It is finished.
     Done(Record),
 }
 
-/// Whether a claim was still ours when we wanted to change it.
+/// Whether a token still held the claim that it wanted to change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub enum Ownership {
-    /// It was, and the change was made.
+    /// It did, and the store made the change.
     Ours,
-    /// It was not, and nothing was changed.
+    /// It did not, and the store changed nothing.
     Lost,
 }
 
@@ -90,13 +89,22 @@ pub enum Ownership {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Token(u128);
 
-/// What is remembered of a finished callback.
+/// What a store remembers of a finished callback.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Record {
-    /// Its body, if bodies are compared.
+    /// Its body's fingerprint, if the layer compares bodies.
     pub fingerprint: Option<Fingerprint>,
-    /// The handler's reply, or `None` if it was too large to be remembered.
+    /// The handler's response, or `None` if it was too large to remember.
     pub reply: Option<Arc<Reply>>,
+}
+
+impl Record {
+    /// What is remembered of a callback with this body and response.
+    #[must_use]
+    pub fn new(fingerprint: Option<Fingerprint>, reply: Option<Arc<Reply>>) -> Self {
+        Self { fingerprint, reply }
+    }
 }
 
 impl Token {

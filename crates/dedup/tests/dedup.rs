@@ -3,31 +3,35 @@
 use std::{num::NonZeroUsize, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, request};
+use http_body_util::{BodyExt, channel::Channel};
 use tokio::time::{Instant, advance, sleep};
 use tower::{Layer, ServiceExt};
-use tower_callback_contract::{Exchange, Reason};
+use tower_callback_contract::{Action, Body, Contract, Envelope, Reason, Refusal, Timing};
 use tower_callback_dedup::{
     Attempt, DedupLayer, MemoryStore, OnConflict, OnMissingId, Outcome, Previous,
 };
-use tower_test::mock::pair;
+use tower_callback_testkit::{
+    self as testkit, Platform, Req, TestBody, around, capture_events, post, response as reply,
+    service,
+};
 use tracing::Instrument;
 
-use support::{
-    ORDERS, QUESTIONS, Receiver, Req, Res, body, order, outcome, post, reason, reply, settle,
-};
+use support::{Receiver, body, ended, order, order_to, outcome, reason, settle};
 
 mod support;
 
-fn orders() -> DedupLayer<support::Shop> {
+const ORDERS: Platform = Platform::ORDERS;
+const QUESTIONS: Platform = Platform::QUESTIONS;
+
+fn orders() -> DedupLayer<Platform> {
     DedupLayer::for_contract(ORDERS)
 }
 
-const SECOND: Attempt = Attempt { number: 2, previous: Some(Previous::Failed) };
+const SECOND: Attempt = Attempt::new(2, Some(Previous::Failed));
 
 #[tokio::test(start_paused = true)]
-async fn d01_a_copy_after_success_is_replayed() {
+async fn d01_a_duplicate_after_success_is_replayed() {
     let mut receiver = Receiver::new(&orders());
     let mut first = reply(201, "made");
     for cup in ["1", "2"] {
@@ -37,45 +41,45 @@ async fn d01_a_copy_after_success_is_replayed() {
     assert_eq!((attempt, outcome(&response)), (Attempt::FIRST, Outcome::First));
     assert_eq!(response.headers().get("idempotency-replayed"), None);
 
-    let copy = receiver.answered(order("1")).await;
-    assert_eq!((copy.status().as_u16(), outcome(&copy)), (201, Outcome::Replayed));
-    assert_eq!(copy.headers()["idempotency-replayed"], "true");
-    assert_eq!(copy.headers().get_all("x-cup").iter().collect::<Vec<_>>(), ["1", "2"]);
-    assert_eq!(body(copy).await, "made");
+    let duplicate = receiver.answered(order("1")).await;
+    assert_eq!((duplicate.status().as_u16(), outcome(&duplicate)), (201, Outcome::Replayed));
+    assert_eq!(duplicate.headers()["idempotency-replayed"], "true");
+    assert_eq!(duplicate.headers().get_all("x-cup").iter().collect::<Vec<_>>(), ["1", "2"]);
+    assert_eq!(body(duplicate).await, "made");
 }
 
 #[tokio::test(start_paused = true)]
-async fn d02_a_copy_waits_for_the_first_and_gets_its_reply() {
+async fn d02_a_duplicate_waits_for_the_first_and_gets_its_response() {
     let mut receiver = Receiver::new(&orders());
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
-    let copies = [receiver.send(order("1")), receiver.send(order("1"))];
+    let duplicates = [receiver.send(order("1")), receiver.send(order("1"))];
     receiver.assert_idle().await;
-    assert!(copies.iter().all(|copy| !copy.is_finished()));
+    assert!(duplicates.iter().all(|duplicate| !duplicate.is_finished()));
 
     respond.send_response(reply(200, "made"));
     assert_eq!(outcome(&first.await.unwrap()), Outcome::First);
-    for copy in copies {
-        let copy = copy.await.unwrap();
-        assert_eq!((copy.status().as_u16(), outcome(&copy)), (200, Outcome::Joined));
-        assert_eq!(copy.headers()["idempotency-replayed"], "true");
-        assert_eq!(body(copy).await, "made");
+    for duplicate in duplicates {
+        let duplicate = duplicate.await.unwrap();
+        assert_eq!((duplicate.status().as_u16(), outcome(&duplicate)), (200, Outcome::Joined));
+        assert_eq!(duplicate.headers()["idempotency-replayed"], "true");
+        assert_eq!(body(duplicate).await, "made");
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn d02_the_wait_ends_before_the_platform_hangs_up() {
+async fn d02_the_wait_ends_before_the_platform_disconnects() {
     for (layer, bound) in [
         (orders(), Duration::from_secs(9)),
-        (orders().wait(Duration::from_secs(2)), Duration::from_secs(2)),
+        (orders().max_wait(Duration::from_secs(2)), Duration::from_secs(2)),
     ] {
         let mut receiver = Receiver::new(&layer);
         let first = receiver.send(order("1"));
         let (_, respond) = receiver.run().await;
         let start = Instant::now();
-        let copy = receiver.send(order("1")).await.unwrap();
-        assert_eq!((copy.status().as_u16(), reason(&copy)), (503, Reason::StillRunning));
-        assert_eq!(copy.headers()["retry-after"], "1");
+        let duplicate = receiver.send(order("1")).await.unwrap();
+        assert_eq!((duplicate.status().as_u16(), reason(&duplicate)), (503, Reason::InProgress));
+        assert_eq!(duplicate.headers()["retry-after"], "1");
         assert!((bound..bound + Duration::from_millis(5)).contains(&start.elapsed()));
 
         respond.send_response(reply(200, "made"));
@@ -86,57 +90,53 @@ async fn d02_the_wait_ends_before_the_platform_hangs_up() {
 
 #[tokio::test(start_paused = true)]
 async fn d02_the_wait_counts_from_the_arrival() {
-    let layer = orders().wait(Duration::from_secs(2));
-    let (chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
-    let (mock, mut handler) = pair::<Request<support::AnyBody>, Response<support::AnyBody>>();
-    let service = layer.layer(mock);
-    let _first = tokio::spawn(service.clone().oneshot(order("1").map(support::AnyBody::new)));
-    let _running = handler.next_request().await.unwrap();
+    let mut receiver = Receiver::new(&orders().max_wait(Duration::from_secs(2)));
+    let (mut chunks, stream) = Channel::<Bytes>::new(1);
+    let _first = receiver.send(order("1"));
+    let _running = receiver.run().await;
 
     let start = Instant::now();
-    let slow = order("1").map(|_| support::AnyBody::new(stream));
-    let copy = tokio::spawn(service.clone().oneshot(slow));
+    let duplicate = receiver.send(order("1").map(|_| TestBody::new(stream)));
     sleep(Duration::from_secs(1)).await;
-    let mut chunks = chunks;
     chunks.send_data(Bytes::from(r#"{"id":"1","what":"tea"}"#)).await.unwrap();
     drop(chunks);
-    assert_eq!(copy.await.unwrap().unwrap().status(), 503);
+    assert_eq!(duplicate.await.unwrap().status(), 503);
     assert!(start.elapsed() < Duration::from_millis(2_010));
 }
 
 #[tokio::test(start_paused = true)]
 async fn d02_a_wait_without_end_is_no_overflow() {
-    let mut receiver = Receiver::new(&orders().wait(Duration::MAX));
+    let mut receiver = Receiver::new(&orders().max_wait(Duration::MAX));
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
-    let copy = receiver.send(order("1"));
+    let duplicate = receiver.send(order("1"));
     settle().await;
     respond.send_response(reply(200, "made"));
     assert_eq!(
-        (first.await.unwrap().status(), copy.await.unwrap().status()),
+        (first.await.unwrap().status(), duplicate.await.unwrap().status()),
         (http::StatusCode::OK, http::StatusCode::OK)
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn d03_a_failed_first_copy_fails_the_joined() {
+async fn d03_a_failed_first_delivery_fails_the_joined() {
     let mut receiver = Receiver::new(&orders());
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
-    let copy = receiver.send(order("1"));
+    let duplicate = receiver.send(order("1"));
     settle().await;
     respond.send_response(reply(500, "spilt"));
     assert_eq!(first.await.unwrap().status(), 500);
-    let copy = copy.await.unwrap();
-    assert_eq!((copy.status().as_u16(), outcome(&copy)), (500, Outcome::Joined));
-    assert_eq!(body(copy).await, "spilt");
+    let duplicate = duplicate.await.unwrap();
+    assert_eq!((duplicate.status().as_u16(), outcome(&duplicate)), (500, Outcome::Joined));
+    assert_eq!(body(duplicate).await, "spilt");
 
     let (attempt, response) = receiver.handled(order("1"), reply(200, "made")).await;
     assert_eq!((attempt, response.status().as_u16()), (SECOND, 200));
 }
 
 #[tokio::test(start_paused = true)]
-async fn d04_after_an_action_that_asks_for_a_retry_the_next_copy_runs_again() {
+async fn d04_after_an_action_that_asks_for_a_retry_the_next_delivery_runs_again() {
     let mut receiver = Receiver::new(&orders());
     let mut expected = Attempt::FIRST;
     for status in [500, 502, 503, 408, 425, 429] {
@@ -145,7 +145,7 @@ async fn d04_after_an_action_that_asks_for_a_retry_the_next_copy_runs_again() {
         expected = expected.next(Previous::Failed);
     }
     let (attempt, _) = receiver.handled(order("1"), reply(200, "made")).await;
-    assert_eq!(attempt, Attempt { number: 7, previous: Some(Previous::Failed) });
+    assert_eq!(attempt, Attempt::new(7, Some(Previous::Failed)));
     assert_eq!(outcome(&receiver.answered(order("1")).await), Outcome::Replayed);
 }
 
@@ -166,23 +166,22 @@ async fn d04_other_actions_are_remembered_unless_told_otherwise() {
 #[tokio::test(start_paused = true)]
 async fn d05_a_panic_is_a_failure_for_everybody_and_gives_the_claim_back() {
     let (seen, handled) = tokio::sync::watch::channel(0);
-    let (seen, handled) = (Arc::new(seen), handled);
-    let counted = Arc::clone(&seen);
-    let service = orders().layer(tower::service_fn(move |request: Req| {
-        let seen = Arc::clone(&counted);
+    let seen = Arc::new(seen);
+    let service = service(&orders(), move |request: Req| {
+        let seen = Arc::clone(&seen);
         async move {
             let attempt: Attempt = *request.extensions().get().unwrap();
             seen.send_modify(|runs| *runs += 1);
             settle().await;
             assert!(attempt.number > 1, "spilt");
-            Ok::<_, std::convert::Infallible>(reply(200, "made"))
+            Ok(reply(200, "made"))
         }
-    }));
-    let (events, _guard) = support::capture_events();
+    });
+    let (events, _guard) = capture_events();
     let span = tracing::info_span!("the_request");
     let first = tokio::spawn(service.clone().oneshot(order("1")).instrument(span));
-    let copy = tokio::spawn(service.clone().oneshot(order("1")));
-    for response in [first, copy] {
+    let duplicate = tokio::spawn(service.clone().oneshot(order("1")));
+    for response in [first, duplicate] {
         let response = response.await.unwrap().unwrap();
         assert_eq!((response.status().as_u16(), reason(&response)), (500, Reason::HandlerFailed));
         assert!(!response.headers().contains_key("idempotency-replayed"));
@@ -195,33 +194,33 @@ async fn d05_a_panic_is_a_failure_for_everybody_and_gives_the_claim_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d06_a_hang_up_does_not_cut_the_handler() {
+async fn d06_a_disconnect_does_not_cut_the_handler() {
     let mut receiver = Receiver::new(&orders());
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
-    let copy = receiver.send(order("1"));
+    let duplicate = receiver.send(order("1"));
     settle().await;
     first.abort();
     assert!(first.await.unwrap_err().is_cancelled());
     settle().await;
 
     respond.send_response(reply(200, "made"));
-    assert_eq!(outcome(&copy.await.unwrap()), Outcome::Joined);
+    assert_eq!(outcome(&duplicate.await.unwrap()), Outcome::Joined);
     let later = receiver.answered(order("1")).await;
     assert_eq!((outcome(&later), body(later).await), (Outcome::Replayed, Bytes::from("made")));
 }
 
 #[tokio::test(start_paused = true)]
-async fn d07_a_copy_that_hangs_up_leaves_no_trace() {
+async fn d07_a_duplicate_that_disconnects_leaves_no_trace() {
     let mut receiver = Receiver::new(&orders().max_waiters(1));
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
     // Only one may wait: each of these finds the place of the one before it free.
     for _ in 0..3 {
-        let copy = receiver.send(order("1"));
+        let duplicate = receiver.send(order("1"));
         settle().await;
-        assert!(!copy.is_finished());
-        copy.abort();
+        assert!(!duplicate.is_finished());
+        duplicate.abort();
         settle().await;
     }
     respond.send_response(reply(200, "made"));
@@ -246,8 +245,8 @@ async fn d08_another_body_under_a_known_id_is_refused() {
         assert_eq!(outcome(&refused), Outcome::Conflict);
     }
     // Said in another way, it is still the same.
-    let copy = receiver.answered(post("/orders", r#"{ "what": "te\u0061", "id": 1 }"#)).await;
-    assert_eq!(outcome(&copy), Outcome::Replayed);
+    let duplicate = receiver.answered(post("/orders", r#"{ "what": "te\u0061", "id": 1 }"#)).await;
+    assert_eq!(outcome(&duplicate), Outcome::Replayed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -255,7 +254,7 @@ async fn d08_the_first_body_wins_or_each_is_new_or_a_field_is_left_out_as_told()
     let tea = || post("/orders", r#"{"id":"1","what":"tea"}"#);
     let milk = || post("/orders", r#"{"id":"1","what":"milk"}"#);
 
-    for layer in [orders().on_conflict(OnConflict::FirstWins), orders().volatile("/what")] {
+    for layer in [orders().on_conflict(OnConflict::FirstWins), orders().ignore_field("/what")] {
         let mut receiver = Receiver::new(&layer);
         receiver.handled(tea(), reply(200, "tea")).await;
         assert_eq!(body(receiver.answered(milk()).await).await, "tea");
@@ -271,19 +270,19 @@ async fn d08_the_first_body_wins_or_each_is_new_or_a_field_is_left_out_as_told()
 async fn d09_a_callback_without_an_id_passes_through_flagged_or_is_refused() {
     let bodies = [r#"{"what":"tea"}"#, r#"{"id":""}"#, r#"{"id":null}"#, r#"{"id":[1]}"#];
     let mut receiver = Receiver::new(&orders());
-    for body in bodies.iter().chain(&bodies) {
+    for body in bodies.into_iter().chain(bodies) {
         let sent = receiver.send(post("/orders", body));
-        let (request, respond) = receiver.handler.next_request().await.unwrap();
+        let (request, respond) = ended(receiver.handler.next_request()).await.unwrap();
         assert_eq!(request.extensions().get(), Some(&Attempt::FIRST));
         respond.send_response(reply(200, "made"));
         assert_eq!(outcome(&sent.await.unwrap()), Outcome::Unidentified);
     }
-    // Like any other, it runs on when its client hangs up.
+    // Like any other, it runs on when its client disconnects.
     let layer = orders();
     let mut receiver = Receiver::new(&layer);
-    let hung_up = receiver.send(post("/orders", bodies[0]));
+    let disconnected = receiver.send(post("/orders", bodies[0]));
     let _running = receiver.run().await;
-    hung_up.abort();
+    disconnected.abort();
     settle().await;
     assert_eq!(layer.drain_handle().drain(Duration::from_secs(1)).await.abandoned, 1);
     let mut receiver = Receiver::new(&orders().on_missing_id(OnMissingId::Refuse));
@@ -295,27 +294,31 @@ async fn d09_a_callback_without_an_id_passes_through_flagged_or_is_refused() {
 async fn d10_a_number_is_an_id_and_an_overlong_text_is_none() {
     let mut receiver = Receiver::new(&orders());
     receiver.handled(post("/orders", r#"{"id":17}"#), reply(200, "made")).await;
-    let copy = receiver.answered(post("/orders", r#"{"id":"17"}"#)).await;
-    assert_eq!(outcome(&copy), Outcome::Replayed);
+    let duplicate = receiver.answered(post("/orders", r#"{"id":"17"}"#)).await;
+    assert_eq!(outcome(&duplicate), Outcome::Replayed);
 
-    let overlong = || post("/orders", &format!(r#"{{"id":"{}"}}"#, "1".repeat(257)));
+    let overlong = || post("/orders", format!(r#"{{"id":"{}"}}"#, "1".repeat(257)));
     for _ in 0..2 {
         let sent = receiver.send(overlong());
-        receiver.handler.next_request().await.unwrap().1.send_response(reply(200, "made"));
+        ended(receiver.handler.next_request()).await.unwrap().1.send_response(reply(200, "made"));
         assert_eq!(outcome(&sent.await.unwrap()), Outcome::Unidentified);
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn d11_an_id_on_another_route_or_in_another_scope_is_another_one() {
+async fn d11_an_id_on_another_route_or_of_another_kind_is_another_one() {
     let body = r#"{"id":"1"}"#;
     let mut receiver = Receiver::new(&orders());
     for path in ["/orders", "/returns", "/orders/"] {
         let (attempt, _) = receiver.handled(post(path, body), reply(200, "made")).await;
         assert_eq!(attempt, Attempt::FIRST);
     }
-    let layer = orders();
-    let (mut one, mut other) = (Receiver::new(&layer), Receiver::new(&layer.clone().scope("b")));
+    let store = Arc::new(MemoryStore::new());
+    let of_kind = |contract| {
+        let layer = DedupLayer::for_contract(contract).with_store(Arc::clone(&store));
+        Receiver::new(&layer)
+    };
+    let (mut one, mut other) = (of_kind(ORDERS), of_kind(QUESTIONS));
     one.handled(order("1"), reply(200, "one")).await;
     other.handled(order("1"), reply(200, "other")).await;
     assert_eq!(support::body(one.answered(order("1")).await).await, "one");
@@ -335,7 +338,7 @@ async fn d12_an_id_seen_after_the_window_is_new() {
 
 #[test]
 fn d13_a_window_shorter_than_the_retry_horizon_warns_once() {
-    let (events, _guard) = support::capture_events();
+    let (events, _guard) = capture_events();
     let layer = orders().window(Duration::from_secs(3600));
     assert_eq!(events.lines("WARN").len(), 0);
     let layer = layer.window(Duration::from_secs(60));
@@ -346,8 +349,8 @@ fn d13_a_window_shorter_than_the_retry_horizon_warns_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d14_of_a_reply_too_large_only_its_success_is_remembered() {
-    let mut receiver = Receiver::new(&orders().record_limit(4));
+async fn d14_of_a_response_too_large_only_its_success_is_remembered() {
+    let mut receiver = Receiver::new(&orders().max_record_bytes(4));
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
     let joined = receiver.send(order("1"));
@@ -356,13 +359,16 @@ async fn d14_of_a_reply_too_large_only_its_success_is_remembered() {
     assert_eq!(body(first.await.unwrap()).await, "large");
     let joined = joined.await.unwrap();
     assert_eq!((outcome(&joined), body(joined).await), (Outcome::Joined, Bytes::from("taken")));
-    let copy = receiver.answered(order("1")).await;
-    assert_eq!((outcome(&copy), body(copy).await), (Outcome::Replayed, Bytes::from("taken")));
+    let duplicate = receiver.answered(order("1")).await;
+    assert_eq!(
+        (outcome(&duplicate), body(duplicate).await),
+        (Outcome::Replayed, Bytes::from("taken"))
+    );
 }
 
 #[tokio::test(start_paused = true)]
-async fn d14_a_synchronous_callback_runs_again_for_a_reply_too_large_to_remember() {
-    let mut receiver = Receiver::new(&DedupLayer::for_contract(QUESTIONS).record_limit(4));
+async fn d14_a_synchronous_callback_runs_again_for_a_response_too_large_to_remember() {
+    let mut receiver = Receiver::new(&DedupLayer::for_contract(QUESTIONS).max_record_bytes(4));
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
     let joined = receiver.send(order("1"));
@@ -370,14 +376,14 @@ async fn d14_a_synchronous_callback_runs_again_for_a_reply_too_large_to_remember
     respond.send_response(reply(200, "large"));
     assert_eq!(body(first.await.unwrap()).await, "large");
     let (attempt, respond) = receiver.run().await;
-    assert_eq!(attempt, Attempt { number: 2, previous: Some(Previous::Unrecorded) });
+    assert_eq!(attempt, Attempt::new(2, Some(Previous::Unrecorded)));
     respond.send_response(reply(200, "larger"));
     assert_eq!(body(joined.await.unwrap()).await, "larger");
 }
 
 #[tokio::test(start_paused = true)]
 async fn d14_a_large_failure_fails_the_joined_and_is_not_remembered() {
-    let mut receiver = Receiver::new(&orders().record_limit(4));
+    let mut receiver = Receiver::new(&orders().max_record_bytes(4));
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
     let joined = receiver.send(order("1"));
@@ -389,54 +395,60 @@ async fn d14_a_large_failure_fails_the_joined_and_is_not_remembered() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn d14_a_large_refusal_stays_a_refusal_for_the_copies() {
+async fn d14_a_large_refusal_stays_a_refusal_for_the_duplicates() {
     for contract in [ORDERS, QUESTIONS] {
-        let mut receiver = Receiver::new(&DedupLayer::for_contract(contract).record_limit(4));
+        let mut receiver = Receiver::new(&DedupLayer::for_contract(contract).max_record_bytes(4));
         receiver.handled(order("1"), reply(422, "large")).await;
-        let copy = receiver.answered(order("1")).await;
-        assert_eq!((copy.status().as_u16(), body(copy).await), (403, Bytes::from("no")));
+        let duplicate = receiver.answered(order("1")).await;
+        assert_eq!((duplicate.status().as_u16(), body(duplicate).await), (403, Bytes::from("no")));
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn d14_a_large_success_is_one_though_the_platform_takes_another_status() {
-    let layer = DedupLayer::for_contract(tower_callback_wulai::MessageDelivery::new());
-    let service = layer.record_limit(4).layer(tower::service_fn(async |_: Req| {
-        Ok::<_, std::convert::Infallible>(reply(201, "large"))
-    }));
-    let message = || post("/", r#"{"msg_id":"1"}"#);
-    assert_eq!(service.clone().oneshot(message()).await.unwrap().status(), 201);
-    let copy = service.oneshot(message()).await.unwrap();
-    assert_eq!((copy.status().as_u16(), body(copy).await), (200, Bytes::from("success")));
+    let mut receiver = Receiver::new(&DedupLayer::for_contract(Only200).max_record_bytes(4));
+    let (_, response) = receiver.handled(order("1"), reply(201, "large")).await;
+    assert_eq!(response.status(), 201);
+    let duplicate = receiver.answered(order("1")).await;
+    assert_eq!((duplicate.status().as_u16(), body(duplicate).await), (200, "success".into()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_reply_that_breaks_off_is_a_failure() {
-    let broken = tower::service_fn(async |_: Request<support::AnyBody>| {
-        Ok::<_, std::convert::Infallible>(Response::new(support::AnyBody::new(support::BreaksOff)))
-    });
-    let service = orders().layer(broken);
-    let request = order("1").map(support::AnyBody::new);
-    let response = service.oneshot(request).await.unwrap();
-    assert_eq!(response.status(), 500);
+async fn a_response_that_breaks_off_is_a_failure() {
+    let mut receiver = Receiver::new(&orders());
+    let broken = Response::new(TestBody::broken(1));
+    let (_, response) = receiver.handled(order("1"), broken).await;
+    assert_eq!((response.status().as_u16(), reason(&response)), (500, Reason::HandlerFailed));
+    assert_eq!(receiver.handled(order("1"), reply(200, "made")).await.0, SECOND);
 }
 
 #[tokio::test(start_paused = true)]
-async fn d14_a_reply_of_unknown_length_is_streamed() {
-    let (chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
-    let stream = Arc::new(std::sync::Mutex::new(Some(stream)));
-    let service = orders().layer(tower::service_fn(move |_: Request<support::AnyBody>| {
-        let body = stream.lock().unwrap().take().expect("one run");
-        async { Ok::<_, std::convert::Infallible>(Response::new(support::AnyBody::new(body))) }
-    }));
-    let request = || order("1").map(support::AnyBody::new);
+async fn d14_a_response_of_unknown_length_is_streamed() {
+    let mut receiver = Receiver::new(&orders());
+    let (mut chunks, stream) = Channel::<Bytes>::new(1);
     // It comes before the body is there: nothing was collected.
-    let response = service.clone().oneshot(request()).await.unwrap();
-    let mut chunks = chunks;
+    let streamed = Response::new(TestBody::new(stream));
+    let (_, response) = receiver.handled(order("1"), streamed).await;
     chunks.send_data(Bytes::from("late")).await.unwrap();
     drop(chunks);
-    assert_eq!(support::collect(response).await, "late");
-    assert_eq!(support::collect(service.oneshot(request()).await.unwrap()).await, "taken");
+    assert_eq!(body(response).await, "late");
+    assert_eq!(body(receiver.answered(order("1")).await).await, "taken");
+}
+
+#[tokio::test(start_paused = true)]
+async fn d14_a_response_keeps_its_trailers() {
+    let mut trailers = HeaderMap::new();
+    trailers.insert("x-checksum", HeaderValue::from_static("17"));
+    let (mut chunks, stream) = Channel::<Bytes>::new(2);
+    chunks.send_data(Bytes::from("made")).await.unwrap();
+    chunks.send_trailers(trailers.clone()).await.unwrap();
+    drop(chunks);
+    let mut receiver = Receiver::new(&orders());
+    let made = Response::new(TestBody::new(stream));
+    let (_, response) = receiver.handled(order("1"), made).await;
+    let collected = response.into_body().collect().await.unwrap();
+    assert_eq!(collected.trailers(), Some(&trailers));
+    assert_eq!(collected.to_bytes(), "made");
 }
 
 #[tokio::test(start_paused = true)]
@@ -448,33 +460,36 @@ async fn d15_cookies_and_dates_are_not_replayed() {
     }
     let (_, response) = receiver.handled(order("1"), first).await;
     assert_eq!(response.headers()["set-cookie"], "a=b");
-    let copy = receiver.answered(order("1")).await;
-    let mut names: Vec<_> = copy.headers().keys().map(http::HeaderName::as_str).collect();
+    let duplicate = receiver.answered(order("1")).await;
+    let mut names: Vec<_> = duplicate.headers().keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
     assert_eq!(names, ["idempotency-replayed", "x-kept"]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn d16_of_ten_thousand_copies_one_runs_and_a_bounded_number_waits() {
+async fn d16_of_ten_thousand_deliveries_one_runs_and_a_bounded_number_waits() {
     let mut receiver = Receiver::new(&orders());
-    let copies: Vec<_> = (0..10_000).map(|_| receiver.send(order("1"))).collect();
+    let duplicates: Vec<_> = (0..10_000).map(|_| receiver.send(order("1"))).collect();
     let (_, respond) = receiver.run().await;
     receiver.assert_idle().await;
     respond.send_response(reply(200, "made"));
 
     let (mut joined, mut crowded, mut address) = (0, 0, None);
-    for copy in copies {
-        let copy = copy.await.unwrap();
-        match outcome(&copy) {
+    for duplicate in duplicates {
+        let duplicate = duplicate.await.unwrap();
+        match outcome(&duplicate) {
             Outcome::Joined => {
                 joined += 1;
-                let shared = body(copy).await.as_ptr();
+                let shared = body(duplicate).await.as_ptr();
                 assert_eq!(*address.get_or_insert(shared), shared, "the body was copied");
             }
             Outcome::Refused => {
                 crowded += 1;
-                assert_eq!((copy.status().as_u16(), reason(&copy)), (503, Reason::Crowded));
-                assert_eq!(copy.headers()["retry-after"], "1");
+                assert_eq!(
+                    (duplicate.status().as_u16(), reason(&duplicate)),
+                    (503, Reason::QueueFull)
+                );
+                assert_eq!(duplicate.headers()["retry-after"], "1");
             }
             other => assert_eq!(other, Outcome::First),
         }
@@ -487,7 +502,7 @@ async fn callbacks_beyond_the_limit_are_refused_until_one_ends() {
     let mut receiver = Receiver::new(&orders().max_running(NonZeroUsize::MIN));
     let first = receiver.send(order("1"));
     let (_, respond) = receiver.run().await;
-    // Not even a hang-up makes room: the handler still runs.
+    // Not even a disconnect makes room: the handler still runs.
     first.abort();
     settle().await;
     let refused = receiver.answered(order("2")).await;
@@ -501,10 +516,10 @@ async fn callbacks_beyond_the_limit_are_refused_until_one_ends() {
 async fn d20_a_drain_refuses_new_callbacks_and_waits_for_running_ones() {
     let layer = orders();
     let mut receiver = Receiver::new(&layer);
-    let (first, hung_up) = (receiver.send(order("1")), receiver.send(order("2")));
+    let (first, disconnected) = (receiver.send(order("1")), receiver.send(order("2")));
     let (_, respond_1) = receiver.run().await;
     let (_, respond_2) = receiver.run().await;
-    hung_up.abort();
+    disconnected.abort();
     let handle = layer.drain_handle();
     let drained = tokio::spawn(async move { handle.drain(Duration::from_secs(30)).await });
     settle().await;
@@ -526,7 +541,7 @@ async fn d20_a_drain_ends_with_the_grace_period_and_counts_the_abandoned() {
     let mut receiver = Receiver::new(&layer);
     let _sent = [receiver.send(order("1")), receiver.send(order("2"))];
     let _running = (receiver.run().await, receiver.run().await);
-    let (events, _guard) = support::capture_events();
+    let (events, _guard) = capture_events();
     let start = Instant::now();
     let drained = layer.drain_handle().drain(Duration::from_secs(30)).await;
     assert_eq!((drained.abandoned, start.elapsed().as_secs()), (2, 30));
@@ -537,26 +552,26 @@ async fn d20_a_drain_ends_with_the_grace_period_and_counts_the_abandoned() {
 async fn two_layers_on_one_store_are_like_two_processes() {
     let store = Arc::new(support::Leased::default());
     let replica = || {
-        let layer = DedupLayer::with_store(ORDERS, Arc::clone(&store));
+        let layer = orders().with_store(Arc::clone(&store));
         Receiver::new(&layer)
     };
     let (mut one, mut other) = (replica(), replica());
     let first = one.send(order("1"));
     let (_, respond) = one.run().await;
-    let copy = other.send(order("1"));
+    let duplicate = other.send(order("1"));
     other.assert_idle().await;
     // Longer than the lease: it is renewed. Not by `advance`, which jumps over the renewals.
     sleep(Duration::from_secs(5)).await;
     respond.send_response(reply(200, "made"));
     assert_eq!(outcome(&first.await.unwrap()), Outcome::First);
-    assert_eq!(outcome(&copy.await.unwrap()), Outcome::Replayed);
+    assert_eq!(outcome(&duplicate.await.unwrap()), Outcome::Replayed);
     assert!(store.renewals() >= 2);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_store_that_fails_or_hangs_refuses_the_callback() {
     for fault in [support::Fault::Error, support::Fault::Hang] {
-        let layer = DedupLayer::with_store(ORDERS, support::Broken(fault));
+        let layer = orders().with_store(support::Broken(fault));
         let mut receiver = Receiver::new(&layer);
         let sent = [receiver.send(order("1")), receiver.send(order("1"))];
         for sent in sent {
@@ -572,8 +587,8 @@ async fn a_store_that_fails_or_hangs_refuses_the_callback() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_hangs_at_the_end_does_not_hold_the_reply_back() {
-    let layer = DedupLayer::with_store(ORDERS, support::Broken(support::Fault::HangAtEnd));
+async fn a_store_that_hangs_at_the_end_does_not_hold_the_response_back() {
+    let layer = orders().with_store(support::Broken(support::Fault::HangAtEnd));
     let mut receiver = Receiver::new(&layer);
     let start = Instant::now();
     let (_, response) = receiver.handled(order("1"), reply(200, "made")).await;
@@ -585,57 +600,160 @@ async fn a_store_that_hangs_at_the_end_does_not_hold_the_reply_back() {
 #[tokio::test(start_paused = true)]
 async fn within_itself_the_outer_layer_decides() {
     let layer = orders();
-    let (mock, handler) = pair();
-    let twice = layer.layer(layer.clone().layer(mock));
-    let mut handler = handler;
+    let (twice, mut handler) = around(&(layer.clone(), layer));
     let sent = tokio::spawn(twice.oneshot(order("1")));
-    let (_, respond) = handler.next_request().await.unwrap();
+    let (_, respond) = ended(handler.next_request()).await.unwrap();
     respond.send_response(reply(200, "made"));
     assert_eq!(outcome(&sent.await.unwrap().unwrap()), Outcome::First);
 }
 
 #[tokio::test(start_paused = true)]
+async fn r06_within_a_layer_that_knows_no_id_the_inner_one_decides() {
+    struct Anonymous;
+    impl Contract for Anonymous {
+        fn name(&self) -> &'static str {
+            "anonymous"
+        }
+        fn timing(&self) -> Timing {
+            Contract::timing(&ORDERS)
+        }
+        fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+            Ok(Envelope::new(None))
+        }
+    }
+    let layers = (DedupLayer::for_contract(Anonymous), orders());
+    let (receiver, mut handler) = around(&layers);
+    let first = tokio::spawn(receiver.clone().oneshot(order("1")));
+    let (_, respond) = ended(handler.next_request()).await.unwrap();
+    respond.send_response(reply(200, "made"));
+    first.await.unwrap().unwrap();
+    let again = ended(receiver.oneshot(order("1"))).await.unwrap();
+    assert_eq!(again.headers()["idempotency-replayed"], "true");
+}
+
+#[tokio::test(start_paused = true)]
 async fn d20_a_body_that_ends_during_the_drain_starts_nothing() {
     let layer = orders();
-    let (mock, mut handler) = pair::<Request<support::AnyBody>, Response<support::AnyBody>>();
-    let (chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
-    let slow = order("1").map(|_| support::AnyBody::new(stream));
-    let sent = tokio::spawn(layer.layer(mock).oneshot(slow));
+    let mut receiver = Receiver::new(&layer);
+    let (mut chunks, stream) = Channel::<Bytes>::new(1);
+    let sent = receiver.send(order("1").map(|_| TestBody::new(stream)));
     settle().await;
     assert_eq!(layer.drain_handle().drain(Duration::from_secs(1)).await.abandoned, 0);
-    let mut chunks = chunks;
     chunks.send_data(Bytes::from(r#"{"id":"1"}"#)).await.unwrap();
     drop(chunks);
-    let refused = sent.await.unwrap().unwrap();
-    assert_eq!(refused.status(), 503);
-    assert!(!matches!(handler.poll_request(), std::task::Poll::Ready(Some(_))));
+    assert_eq!(sent.await.unwrap().status(), 503);
+    receiver.assert_idle().await;
+}
+
+// ===== identity =====
+
+#[tokio::test(start_paused = true)]
+async fn k01_on_two_routes_of_one_layer_equal_ids_do_not_meet() {
+    let layer = orders();
+    let (mut a, mut b) = (Receiver::new(&layer), Receiver::new(&layer));
+    let sent = [a.send(order_to("/a", "1")), b.send(order_to("/b", "1"))];
+    // Both run at once: neither waits for the other.
+    for (receiver, made) in [(&mut a, "a"), (&mut b, "b")] {
+        let (attempt, respond) = receiver.run().await;
+        assert_eq!(attempt, Attempt::FIRST);
+        respond.send_response(reply(200, made));
+    }
+    for sent in sent {
+        assert_eq!(outcome(&sent.await.unwrap()), Outcome::First);
+    }
+    // Which of the services a delivery comes through makes no difference.
+    assert_eq!(body(a.answered(order_to("/b", "1")).await).await, "b");
+    assert_eq!(body(b.answered(order_to("/a", "1")).await).await, "a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn k01_scope_by_decides_which_equal_ids_meet() {
+    let by_bot = |head: &request::Parts, _: &Envelope| head.uri.query().unwrap_or("").to_owned();
+    let mut receiver = Receiver::new(&orders().scope_by(by_bot));
+    for (path, made) in [("/a?bot=1", "one"), ("/a?bot=2", "two")] {
+        let (attempt, _) = receiver.handled(order_to(path, "1"), reply(200, made)).await;
+        assert_eq!(attempt, Attempt::FIRST);
+    }
+    // The path is no part of it any more: a fallback URL counts as the same route.
+    for (path, made) in [("/b?bot=1", "one"), ("/b?bot=2", "two")] {
+        assert_eq!(body(receiver.answered(order_to(path, "1")).await).await, made);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn k03_a_field_that_the_contract_ignores_makes_no_difference() {
+    let mut receiver = Receiver::new(&DedupLayer::for_contract(Coded));
+    let first = post("/orders", r#"{"id":"1","retries":0}"#);
+    receiver.handled(first, reply(200, "success")).await;
+    let again = receiver.answered(post("/orders", r#"{"id":"1","retries":1}"#)).await;
+    assert_eq!(outcome(&again), Outcome::Replayed);
+    let other = receiver.answered(post("/orders", r#"{"id":"1","retries":1,"what":"tea"}"#)).await;
+    assert_eq!(outcome(&other), Outcome::Conflict);
+}
+
+#[tokio::test(start_paused = true)]
+async fn k05_a_retry_said_in_a_200_is_a_retry() {
+    let mut receiver = Receiver::new(&DedupLayer::for_contract(Coded));
+    let first = receiver.send(order("1"));
+    let (_, respond) = receiver.run().await;
+    let joined = receiver.send(order("1"));
+    settle().await;
+    respond.send_response(reply(200, "fail"));
+    for sent in [first, joined] {
+        let failed = sent.await.unwrap();
+        assert_eq!((failed.status().as_u16(), body(failed).await), (200, "fail".into()));
+    }
+    let (attempt, _) = receiver.handled(order("1"), reply(200, "success")).await;
+    assert_eq!(attempt, SECOND);
+    let duplicate = receiver.answered(order("1")).await;
+    assert_eq!((outcome(&duplicate), body(duplicate).await), (Outcome::Replayed, "success".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn k05_a_204_to_a_platform_that_takes_only_a_200_is_the_accept_it_was_meant_as() {
+    let layer = DedupLayer::for_contract(Only200);
+    for layer in [layer.clone(), layer.scope_by(|_, _| "eager".to_owned()).release_on(|_| true)] {
+        let mut receiver = Receiver::new(&layer);
+        receiver.handled(order("1"), reply(204, "")).await;
+        let duplicate = receiver.answered(order("1")).await;
+        assert_eq!((duplicate.status().as_u16(), outcome(&duplicate)), (204, Outcome::Replayed));
+    }
 }
 
 // ===== what every layer does =====
 
 #[tokio::test(start_paused = true)]
 async fn calls_the_service_that_was_polled_ready() {
-    // `ConcurrencyLimit` panics when it is called without having been polled ready.
-    let echo = tower::service_fn(async |_: Req| Ok::<_, std::convert::Infallible>(reply(200, "")));
-    let limit = tower::limit::ConcurrencyLimitLayer::new(1);
-    let service = orders().layer(limit.layer(echo));
-    for request in [order("1"), order("2"), Request::new(Full::default())] {
-        assert_eq!(service.clone().oneshot(request).await.unwrap().status(), 200);
-    }
+    let callbacks = [order("1"), order("2"), Request::new(TestBody::default())];
+    testkit::calls_the_service_that_was_polled_ready(&orders(), callbacks).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_copies_keep_no_place_in_the_inner_service() {
-    let (mock, mut handler) = pair::<Req, Res>();
+async fn is_always_ready() {
+    testkit::is_always_ready(&orders(), order("1")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeps_no_place_while_it_waits() {
+    testkit::keeps_no_place_while_it_waits(&orders(), order("1")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn passes_errors_of_readiness_through() {
+    testkit::passes_errors_of_readiness_through(&orders(), order("1")).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_duplicates_keep_no_place_in_the_inner_service() {
     let limit = tower::limit::GlobalConcurrencyLimitLayer::new(2);
-    let service = orders().layer(limit.layer(mock));
+    let (service, mut handler) = around(&(orders(), limit));
     let send = |id| tokio::spawn(service.clone().oneshot(order(id)));
     let _first = send("1");
-    let (_, _running) = handler.next_request().await.unwrap();
-    let _copies: Vec<_> = (0..10).map(|_| send("1")).collect();
+    let (_, _running) = ended(handler.next_request()).await.unwrap();
+    let _duplicates: Vec<_> = (0..10).map(|_| send("1")).collect();
     settle().await;
     let other = send("2");
-    handler.next_request().await.unwrap().1.send_response(reply(200, "made"));
+    ended(handler.next_request()).await.unwrap().1.send_response(reply(200, "made"));
     assert_eq!(other.await.unwrap().unwrap().status(), 200);
 }
 
@@ -648,20 +766,31 @@ async fn services_of_one_layer_share_state() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_setter_on_a_clone_makes_no_new_state() {
+    let layer = orders();
+    let set_up = layer.clone().max_waiters(7).max_wait(Duration::from_secs(1)).ignore_field("/at");
+    let (mut one, mut other) = (Receiver::new(&layer), Receiver::new(&set_up));
+    let first = one.send(order("1"));
+    let (_, respond) = one.run().await;
+    let joined = other.send(order("1"));
+    other.assert_idle().await;
+    respond.send_response(reply(200, "made"));
+    assert_eq!(outcome(&first.await.unwrap()), Outcome::First);
+    assert_eq!(outcome(&joined.await.unwrap()), Outcome::Joined);
+    assert_eq!(outcome(&other.answered(order("1")).await), Outcome::Replayed);
+    layer.drain_handle().drain(Duration::ZERO).await;
+    assert_eq!(reason(&other.answered(order("2")).await), Reason::Draining);
+}
+
+#[tokio::test(start_paused = true)]
 async fn dropping_the_response_future_while_the_body_arrives_claims_nothing() {
-    let (mock, mut handler) = pair::<Request<support::AnyBody>, Response<support::AnyBody>>();
-    let service = orders().layer(mock);
-    let (_chunks, stream) = http_body_util::channel::Channel::<Bytes>::new(1);
-    let slow = order("1").map(|_| support::AnyBody::new(stream));
-    let hung_up = tokio::spawn(service.clone().oneshot(slow));
+    let mut receiver = Receiver::new(&orders());
+    let disconnected = receiver.send(order("1").map(|_| TestBody::stalled("{")));
     settle().await;
-    hung_up.abort();
+    disconnected.abort();
     settle().await;
-    let sent = tokio::spawn(service.oneshot(order("1").map(support::AnyBody::new)));
-    let (request, respond) = handler.next_request().await.unwrap();
-    assert_eq!(request.extensions().get(), Some(&Attempt::FIRST));
-    respond.send_response(Response::new(support::AnyBody::from(Bytes::new())));
-    assert_eq!(sent.await.unwrap().unwrap().status(), 200);
+    let (attempt, response) = receiver.handled(order("1"), reply(200, "")).await;
+    assert_eq!((attempt, response.status().as_u16()), (Attempt::FIRST, 200));
 }
 
 #[tokio::test(start_paused = true)]
@@ -670,16 +799,16 @@ async fn passes_errors_through() {
     let mut handler = receiver.handler;
     let send = || tokio::spawn(receiver.service.clone().oneshot(order("1")));
     let first = send();
-    let (_, respond) = handler.next_request().await.unwrap();
-    let copy = send();
+    let (_, respond) = ended(handler.next_request()).await.unwrap();
+    let duplicate = send();
     settle().await;
     respond.send_error("spilt");
     assert_eq!(first.await.unwrap().unwrap_err().to_string(), "spilt");
-    let copy = copy.await.unwrap().unwrap();
-    assert_eq!(copy.status(), 500);
+    let duplicate = duplicate.await.unwrap().unwrap();
+    assert_eq!(duplicate.status(), 500);
 
     let again = send();
-    let (request, respond) = handler.next_request().await.unwrap();
+    let (request, respond) = ended(handler.next_request()).await.unwrap();
     assert_eq!(request.extensions().get(), Some(&SECOND));
     respond.send_response(reply(200, "made"));
     assert_eq!(again.await.unwrap().unwrap().status(), 200);
@@ -689,9 +818,10 @@ async fn passes_errors_through() {
 async fn r05_what_is_not_posted_passes_through_untouched() {
     let mut receiver = Receiver::new(&orders());
     for method in ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"] {
-        let request = Request::builder().method(method).body(Full::from(r#"{"id":"1"}"#)).unwrap();
+        let mut request = order("1");
+        *request.method_mut() = method.parse().unwrap();
         let sent = receiver.send(request);
-        let (request, respond) = receiver.handler.next_request().await.unwrap();
+        let (request, respond) = ended(receiver.handler.next_request()).await.unwrap();
         assert!(request.extensions().is_empty());
         respond.send_response(reply(200, ""));
         assert!(sent.await.unwrap().extensions().is_empty());
@@ -703,8 +833,71 @@ fn is_send_and_sync() {
     fn check<T: Send + Sync + Clone + 'static>(_: &T) {}
     let layer = orders();
     check(&layer);
-    check(&layer.layer(tower::service_fn(async |_: Req| Ok::<Res, ()>(reply(200, "")))));
+    testkit::is_service(&layer.layer(testkit::Handling(async |_: Req| Ok(reply(200, "")))));
     check(&layer.drain_handle());
-    assert_eq!(ORDERS.exchange, Exchange::OneWay);
     let _: &MemoryStore = layer.store();
+}
+
+/// Takes nothing but a 200.
+struct Only200;
+
+impl Contract for Only200 {
+    fn name(&self) -> &'static str {
+        "only-200"
+    }
+
+    fn timing(&self) -> Timing {
+        Contract::timing(&ORDERS)
+    }
+
+    fn identify(&self, head: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        ORDERS.identify(head, body)
+    }
+
+    fn action(&self, response: &Response<Bytes>) -> Action {
+        match response.status().as_u16() {
+            200 => Action::Accept,
+            _ => Action::Retry { after: None },
+        }
+    }
+
+    fn reply(&self, action: &Action) -> Response<Bytes> {
+        let mut response = Response::new("success".into());
+        if *action != Action::Accept {
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        response
+    }
+}
+
+/// Reads in the body of a 200 whether it is to send the callback again.
+struct Coded;
+
+impl Contract for Coded {
+    fn name(&self) -> &'static str {
+        "coded"
+    }
+
+    fn timing(&self) -> Timing {
+        Contract::timing(&ORDERS)
+    }
+
+    fn identify(&self, head: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        ORDERS.identify(head, body)
+    }
+
+    fn action(&self, response: &Response<Bytes>) -> Action {
+        match &response.body()[..] {
+            b"success" => Action::Accept,
+            _ => Action::Retry { after: None },
+        }
+    }
+
+    fn ignored(&self) -> &[&str] {
+        &["/retries"]
+    }
+
+    fn reply(&self, action: &Action) -> Response<Bytes> {
+        Response::new(if *action == Action::Accept { "success" } else { "fail" }.into())
+    }
 }

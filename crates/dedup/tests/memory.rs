@@ -107,7 +107,7 @@ async fn a_claim_is_changed_only_by_its_holder() {
     assert_eq!(claim(&store, &key, theirs).await, Claim::Held);
 
     assert_eq!(store.release(&key, ours, Previous::Failed, HOUR).await, Ok(Ownership::Ours));
-    let second = Attempt { number: 2, previous: Some(Previous::Failed) };
+    let second = Attempt::new(2, Some(Previous::Failed));
     assert_eq!(claim(&store, &key, theirs).await, Claim::Granted(second));
     assert_eq!(store.complete(&key, ours, record(None), HOUR).await, Ok(Ownership::Lost));
     assert_eq!(store.complete(&key, theirs, record(None), HOUR).await, Ok(Ownership::Ours));
@@ -155,10 +155,10 @@ fn key(id: u64) -> Key {
 }
 
 fn record(reply: Option<Reply>) -> Record {
-    Record { fingerprint: Some(Fingerprint(1)), reply: reply.map(Into::into) }
+    Record::new(Some(Fingerprint(1)), reply.map(Into::into))
 }
 
-/// How long this thread has run. Real time would count whoever else does, where that is known.
+/// How long this thread has run, where that is known. Real time would count other processes too.
 fn on_cpu() -> Duration {
     let nanos = std::fs::read_to_string("/proc/thread-self/schedstat").ok().and_then(|stat| {
         let nanos = stat.split(' ').next()?;

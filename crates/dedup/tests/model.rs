@@ -11,9 +11,10 @@ use tokio::{
 };
 use tower_callback_contract::Callback;
 use tower_callback_dedup::{Attempt, DedupLayer, Outcome, Previous};
+use tower_callback_testkit::{Platform, Res, response as reply};
 use tower_test::mock::SendResponse;
 
-use support::{ORDERS, Receiver, Res, order, outcome, reply, settle};
+use support::{Receiver, order, outcome, settle};
 
 #[expect(dead_code, reason = "shared with the other tests")]
 mod support;
@@ -24,25 +25,25 @@ const WAIT: Duration = Duration::from_secs(9);
 
 #[derive(Clone, Copy, Debug)]
 enum Event {
-    /// A copy arrives.
+    /// A delivery arrives.
     Send(usize),
     /// The handler that runs for this id answers with this status.
     Answer(usize, u16),
-    /// Some client of this id hangs up.
-    HangUp(usize, usize),
+    /// Some client of this id disconnects.
+    Disconnect(usize, usize),
     Pass(Duration),
 }
 
 /// What is expected of one id.
 #[derive(Default)]
 struct Expected {
-    /// The run that goes on, and the copies that are still there, the lead first if it is.
+    /// The run that goes on.
     running: Option<Attempt>,
     failed: Option<(Attempt, Instant)>,
     succeeded: Option<Instant>,
 }
 
-struct Copy {
+struct Delivery {
     response: JoinHandle<Res>,
     is_lead: bool,
     since: Instant,
@@ -54,7 +55,7 @@ fn events() -> impl Strategy<Value = Vec<Event>> {
         4 => id.clone().prop_map(Event::Send),
         3 => (id.clone(), prop::sample::select(vec![200, 204, 404, 500, 503]))
             .prop_map(|(id, status)| Event::Answer(id, status)),
-        1 => (id, 0..4_usize).prop_map(|(id, copy)| Event::HangUp(id, copy)),
+        1 => (id, 0..4_usize).prop_map(|(id, delivery)| Event::Disconnect(id, delivery)),
         1 => (0..12_u64).prop_map(|seconds| Event::Pass(Duration::from_secs(seconds * seconds))),
     ];
     prop::collection::vec(event, 1..60)
@@ -64,7 +65,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn every_copy_gets_what_the_model_says(events in events()) {
+    fn every_delivery_gets_what_the_model_says(events in events()) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -75,31 +76,31 @@ proptest! {
 }
 
 async fn play(events: Vec<Event>) {
-    let mut receiver = Receiver::new(&DedupLayer::for_contract(ORDERS).window(WINDOW));
+    let mut receiver = Receiver::new(&DedupLayer::for_contract(Platform::ORDERS).window(WINDOW));
     let mut expected: [Expected; IDS] = Default::default();
-    let mut copies: [Vec<Copy>; IDS] = Default::default();
+    let mut deliveries: [Vec<Delivery>; IDS] = Default::default();
     let mut runs: HashMap<String, (Attempt, SendResponse<Res>)> = HashMap::new();
     for event in events {
         match event {
             Event::Send(id) => {
-                send(&mut receiver, &mut expected[id], &mut copies[id], &id.to_string()).await;
+                send(&mut receiver, &mut expected[id], &mut deliveries[id], &id.to_string()).await;
             }
             Event::Answer(id, status) => {
                 if let Some((_, respond)) = runs.remove(&id.to_string()) {
                     respond.send_response(reply(status, ""));
-                    answered(&mut expected[id], &mut copies[id], status).await;
+                    answered(&mut expected[id], &mut deliveries[id], status).await;
                 }
             }
-            Event::HangUp(id, copy) => {
-                if copy < copies[id].len() {
-                    copies[id].remove(copy).response.abort();
+            Event::Disconnect(id, delivery) => {
+                if delivery < deliveries[id].len() {
+                    deliveries[id].remove(delivery).response.abort();
                 }
             }
             Event::Pass(time) => sleep(time).await,
         }
         settle().await;
-        for copies in &mut copies {
-            time_out(copies).await;
+        for deliveries in &mut deliveries {
+            time_out(deliveries).await;
         }
         // Every run that the layer started, and no other, was expected.
         while let std::task::Poll::Ready(Some((request, respond))) = receiver.handler.poll_request()
@@ -117,9 +118,9 @@ async fn play(events: Vec<Event>) {
 }
 
 async fn send(
-    receiver: &mut Receiver<tower_callback_dedup::MemoryStore>,
+    receiver: &mut Receiver,
     expected: &mut Expected,
-    copies: &mut Vec<Copy>,
+    deliveries: &mut Vec<Delivery>,
     id: &str,
 ) {
     let (response, since) = (receiver.send(order(id)), Instant::now());
@@ -133,31 +134,31 @@ async fn send(
         let next = |(attempt, _): (Attempt, _)| attempt.next(Previous::Failed);
         expected.running = Some(failed.map_or(Attempt::FIRST, next));
     }
-    copies.push(Copy { response, is_lead, since });
+    deliveries.push(Delivery { response, is_lead, since });
 }
 
-async fn answered(expected: &mut Expected, copies: &mut Vec<Copy>, status: u16) {
+async fn answered(expected: &mut Expected, deliveries: &mut Vec<Delivery>, status: u16) {
     let attempt = expected.running.take().expect("it ran");
     let until = Instant::now() + WINDOW;
     (expected.failed, expected.succeeded) =
         if status >= 500 { (Some((attempt, until)), None) } else { (None, Some(until)) };
-    for copy in copies.drain(..) {
-        let response = copy.response.await.unwrap();
+    for delivery in deliveries.drain(..) {
+        let response = delivery.response.await.unwrap();
         assert_eq!(response.status(), status);
-        let first = if copy.is_lead { Outcome::First } else { Outcome::Joined };
+        let first = if delivery.is_lead { Outcome::First } else { Outcome::Joined };
         assert_eq!(outcome(&response), first);
     }
 }
 
 /// Followers give up after the wait bound; the lead stays as long as its client does.
-async fn time_out(copies: &mut Vec<Copy>) {
+async fn time_out(deliveries: &mut Vec<Delivery>) {
     let now = Instant::now();
-    for copy in std::mem::take(copies) {
-        if copy.is_lead || now < copy.since + WAIT {
-            assert!(!copy.response.is_finished());
-            copies.push(copy);
+    for delivery in std::mem::take(deliveries) {
+        if delivery.is_lead || now < delivery.since + WAIT {
+            assert!(!delivery.response.is_finished());
+            deliveries.push(delivery);
         } else {
-            let response = copy.response.await.unwrap();
+            let response = delivery.response.await.unwrap();
             assert_eq!((response.status().as_u16(), outcome(&response)), (503, Outcome::Refused));
         }
     }

@@ -3,37 +3,38 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request};
 use tower_callback_contract::{
-    Action, Callback, Contract, Envelope, Exchange, Refusal, Spelling, Timing,
+    Action, Body, Callback, Contract, Envelope, Exchange, Refusal, Spelling, Timing,
 };
 
 use crate::{
     hook::{self, Hook},
     identity,
-    spelling::spelling,
-    wire,
+    spelling::SPELLING,
+    wire::{self, TextType},
 };
 
-/// The contract of `callbacks.onMessage`, a test command arrived: `koipy.onMessage`.
+/// The contract of `callbacks.onMessage`, which koipy calls when a test command arrived:
+/// `koipy.onMessage`.
 pub type OnMessage = KoipyContract<hook::OnMessage>;
 
-/// The contract of `callbacks.onPreSend`, the task is about to go to a back end:
+/// The contract of `callbacks.onPreSend`, which koipy calls before it sends the task to a back end:
 /// `koipy.onPreSend`.
 pub type OnPreSend = KoipyContract<hook::OnPreSend>;
 
-/// The contract of `callbacks.onResult`, raw results are in: `koipy.onResult`.
+/// The contract of `callbacks.onResult`, which koipy calls with the raw results: `koipy.onResult`.
 pub type OnResult = KoipyContract<hook::OnResult>;
 
 /// The contract of one hook; named by its three aliases.
 ///
-/// koipy stops in the middle of a user's task and goes on by the reply. It refuses the task at any
-/// status above 400, and ignores 400 itself; it uses what a 200 holds by its `Content-Type`. It
-/// repeats nothing, so a retry becomes a refusal that asks the user to try again.
+/// koipy stops in the middle of a user's task and waits for the response. A status above 400 refuses
+/// the task; 400 itself is ignored; a 200 is used as its `Content-Type` says. koipy never redelivers,
+/// so a retry becomes a refusal that asks the user to try again.
 ///
-/// # What cannot be said
+/// # What koipy cannot do
 ///
-/// Content becomes what comes next to it: a picture that is neither PNG nor JPEG becomes a file;
-/// an empty text, picture or file, and a document that is no JSON object, are left out. The task
-/// goes on.
+/// Content that koipy cannot use becomes the nearest that it can: a picture that is neither PNG nor JPEG
+/// becomes a file; an empty text, picture or file, and a document that is not a JSON object, are left
+/// out, and the task goes on.
 pub struct KoipyContract<H> {
     timing: Timing,
     on_failure: OnFailure,
@@ -48,50 +49,43 @@ pub(crate) enum OnFailure {
     Refuse,
 }
 
-/// How text is labelled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TextType {
-    TextPlain,
-    /// As in koipy's older documents.
-    PlainText,
-}
-
 // ===== impl KoipyContract =====
 
 impl<H> KoipyContract<H> {
-    /// The contract with times that koipy does not publish: 5 s until it hangs up, and a minute in
-    /// which a copy may come, though no retry has been seen. It [fails open](Self::fail_open).
+    /// The contract with assumed times, as koipy publishes none: it disconnects after 5 s, and
+    /// a duplicate may arrive within a minute, though none has been seen. It
+    /// [fails open](Self::fail_open).
     #[must_use]
     pub const fn new() -> Self {
         Self::with_timing(Timing::new(Duration::from_secs(5), Duration::from_secs(60)))
     }
 
-    /// The contract with times that you know better.
+    /// The contract with times of your own.
     #[must_use]
     pub const fn with_timing(timing: Timing) -> Self {
         let (on_failure, text_type) = (OnFailure::GoOn, TextType::TextPlain);
         Self { timing, on_failure, text_type, hook: PhantomData }
     }
 
-    /// The default: where a layer refuses a callback, because the handler crashed, too many run, the
-    /// payload cannot be read or a dead-letter sink failed, the user's task goes on. A bug in
-    /// a callback server then does not refuse everybody's tests.
+    /// Lets the user's task go on when a layer refuses a callback, because the handler crashed, too many
+    /// callbacks run, the payload cannot be read or a dead-letter sink failed. This is the default: a
+    /// bug in a callback server does not refuse everybody's tests.
     #[must_use]
     pub const fn fail_open(mut self) -> Self {
         self.on_failure = OnFailure::GoOn;
         self
     }
 
-    /// Where a layer refuses a callback, the user's task is refused. For hooks that must not be
-    /// got round, such as one that charges for a test.
+    /// Refuses the user's task when a layer refuses a callback. For hooks that nobody may get around,
+    /// such as one that charges for a test.
     #[must_use]
     pub const fn fail_closed(mut self) -> Self {
         self.on_failure = OnFailure::Refuse;
         self
     }
 
-    /// Labels text `plain/text`, as koipy's older documents do. Default: `text/plain`. Both are
-    /// read.
+    /// Labels text `plain/text`, as koipy's older documents do. Default: `text/plain`. koipy reads
+    /// both.
     #[must_use]
     pub const fn plain_text_as_documented(mut self) -> Self {
         self.text_type = TextType::PlainText;
@@ -116,10 +110,10 @@ impl<H: Hook> Contract for KoipyContract<H> {
         Exchange::RequestReply
     }
 
-    /// Named by chat and message, those of `message` or else those of `slaveRequest.task`. Nothing
-    /// orders them: the date of a message has no zone.
-    fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-        identity::envelope(H::NAME, callback)
+    /// Chat and message identify a callback: those of `message`, otherwise those of
+    /// `slaveRequest.task`. It has no place in an order, because the date of a message has no zone.
+    fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        identity::envelope(H::NAME, body)
     }
 
     fn action(&self, reply: &Response<Bytes>) -> Action {
@@ -130,12 +124,12 @@ impl<H: Hook> Contract for KoipyContract<H> {
         wire::reply(action, self.text_type)
     }
 
-    fn meant(&self, reply: &Response<Bytes>) -> Option<Action> {
-        wire::meant(reply)
+    fn intent(&self, reply: &Response<Bytes>) -> Option<Action> {
+        wire::intent(reply)
     }
 
-    /// Failing open, a callback that cannot be read is refused with 400, which koipy ignores, and
-    /// what is the server's own fault is a 204. Failing closed, the user sees why.
+    /// A contract that fails open refuses a callback that cannot be read with 400, which koipy ignores,
+    /// and answers a fault of the server with 204. One that fails closed tells the user why.
     fn refuse(&self, refusal: &Refusal) -> Response<Bytes> {
         let mut reply = refusal.to_problem();
         match self.on_failure {
@@ -156,7 +150,7 @@ impl<H: Hook> Contract for KoipyContract<H> {
     }
 
     fn spelling(&self) -> Spelling {
-        spelling
+        SPELLING
     }
 }
 
@@ -183,17 +177,6 @@ impl<H> Default for KoipyContract<H> {
     }
 }
 
-// ===== impl TextType =====
-
-impl TextType {
-    pub(crate) fn header(self) -> &'static str {
-        match self {
-            Self::TextPlain => "text/plain; charset=utf-8",
-            Self::PlainText => "plain/text",
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use tower_callback_contract::Reason;
@@ -204,15 +187,15 @@ mod tests {
 
     fn reasons() -> [Reason; 15] {
         [
-            Reason::TooLarge,
-            Reason::TooSlow { deadline: SECOND },
-            Reason::Cut,
+            Reason::BodyTooLarge,
+            Reason::BodyTimeout { deadline: SECOND },
+            Reason::BodyIncomplete,
             Reason::Malformed { line: 1, column: 1 },
             Reason::Ambiguous { line: 1, column: 1 },
             Reason::Unidentified,
             Reason::Conflict,
-            Reason::StillRunning,
-            Reason::Crowded,
+            Reason::InProgress,
+            Reason::QueueFull,
             Reason::Late,
             Reason::Overloaded,
             Reason::Draining,
@@ -227,7 +210,7 @@ mod tests {
         for reason in reasons() {
             let reply = OnMessage::new().refuse(&reason.clone().into());
             assert_eq!(OnMessage::new().action(&reply), Action::Accept, "{reason}");
-            // Whoever sent what cannot be read is told so; koipy ignores it.
+            // A sender of garbage learns why it was refused; koipy ignores the 400.
             let expected = if reason.status().is_server_error() { 204 } else { 400 };
             assert_eq!(reply.status(), expected, "{reason}");
         }

@@ -1,9 +1,9 @@
-//! The moments in which koipy asks a callback server.
+//! The moments at which koipy calls a callback server.
 
-/// When koipy calls. Three moments are known: [`OnMessage`], [`OnPreSend`] and [`OnResult`]; one
-/// that is not yet can be added.
+/// A moment at which koipy calls. Three are known: [`OnMessage`], [`OnPreSend`] and [`OnResult`].
+/// Implement this trait for a new one.
 pub trait Hook: 'static {
-    /// The name of its contract, which is also the scope of its ids.
+    /// The name of its contract, and the scope of its ids.
     const NAME: &'static str;
 }
 

@@ -1,33 +1,37 @@
-use tower_callback_contract::{Callback, Envelope, Id, Refusal, ValueRef};
+use tower_callback_contract::{Body, Envelope, Id, Refusal, ValueRef};
 
-/// Who a callback is: its chat and its message.
-pub(crate) fn envelope(scope: &'static str, callback: &Callback) -> Result<Envelope, Refusal> {
-    let message = callback.field("message")?;
-    let chat = integer(message.and_then(|message| message.get("chat")?.get("id")));
-    let id = integer(message.and_then(|message| message.get("id")));
-    let task = callback.field("slaveRequest")?.and_then(|request| request.get("task"));
-    // Both of one or both of the other: parts of two events would be a third.
+/// Identifies a callback by its chat and its message.
+pub(crate) fn envelope(scope: &'static str, body: &Body) -> Result<Envelope, Refusal> {
+    let message = body.field("message")?;
+    let (chat, id) = (integer(field(message, "chat")?, "id")?, integer(message, "id")?);
+    // Both from one place: a chat and a message of two events would name a third.
     let (chat, id) = match (chat, id) {
         (Some(chat), Some(id)) => (Some(chat), Some(id)),
         (chat, _) => {
-            let of_task = |name| integer(task.and_then(|task| task.get(name)));
-            let (task_chat, task_id) = (of_task("chatID"), of_task("messageID"));
+            let task = field(body.field("slaveRequest")?, "task")?;
+            let (task_chat, task_id) = (integer(task, "chatID")?, integer(task, "messageID")?);
             let id = task_chat.as_ref().and(task_id);
             (task_chat.or(chat), id)
         }
     };
     let text = chat.as_ref().zip(id).map(|(chat, id)| format!("{chat}/{id}"));
     let id = text.and_then(|text| Id::new(scope, &text));
-    Ok(Envelope { id, conversation: chat, sent_at: None })
+    Ok(Envelope::new(id).conversation(chat))
 }
 
-/// An integer as its decimal text, whether it is written as a number or as a string.
-fn integer(value: Option<ValueRef<'_>>) -> Option<String> {
-    let value = value?;
-    match value.as_str() {
-        Some(text) => text.parse::<i64>().ok().map(|number| number.to_string()),
-        None => value.as_number().filter(|number| !number.is_f64()).map(ToString::to_string),
-    }
+/// A field of an object; none, where there is no object.
+fn field<'a>(object: Option<ValueRef<'a>>, name: &str) -> Result<Option<ValueRef<'a>>, Refusal> {
+    Ok(object.map(|object| object.field(name)).transpose()?.flatten())
+}
+
+/// The integer that a field is, as its decimal text, whether it is written as a number or as a
+/// string.
+fn integer(object: Option<ValueRef<'_>>, name: &str) -> Result<Option<String>, Refusal> {
+    let integer = field(object, name)?.and_then(|value| match value.as_str() {
+        Some(text) => text.parse::<i64>().ok().map(i128::from),
+        None => value.as_integer(),
+    });
+    Ok(integer.map(|integer| integer.to_string()))
 }
 
 #[cfg(test)]
@@ -35,11 +39,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::spelling::spelling;
+    use crate::spelling::SPELLING;
 
     fn of(document: &Value) -> Envelope {
-        let callback = Callback::new(document.to_string().into(), spelling);
-        envelope("koipy.onMessage", &callback).unwrap()
+        let body = Body::new(document.to_string(), SPELLING);
+        envelope("koipy.onMessage", &body).unwrap()
     }
 
     fn id(text: &str) -> Option<Id> {
@@ -53,8 +57,8 @@ mod tests {
         assert_eq!(envelope.conversation.as_deref(), Some("-100123"));
         assert_eq!(envelope.sent_at, None);
         // In another spelling of numbers it is the same.
-        let copy = of(&json!({"message": {"id": "17", "chat": {"id": "-100123"}}}));
-        assert_eq!(copy, envelope);
+        let duplicate = of(&json!({"message": {"id": "17", "chat": {"id": "-100123"}}}));
+        assert_eq!(duplicate, envelope);
     }
 
     #[test]

@@ -1,12 +1,12 @@
 use serde_json::{Map, Value, json};
-use tower_callback_contract::{Callback, Misfit, Reason, Refusal};
+use tower_callback_contract::{Body, Callback, Mismatch, Reason, Refusal};
 
 use crate::{Reply, model::TestResult};
 
-/// The reply to `onResult` that adds columns to the result, or replaces some.
+/// The response to `onResult` that adds columns to the result, or replaces some.
 ///
-/// koipy takes the columns of the reply into its result and leaves the others alone, so only these
-/// are sent: no configuration, no tokens.
+/// koipy takes the columns of the response into its result and leaves the others alone, so the response
+/// holds these only: no configuration, no tokens.
 ///
 /// ```
 /// use serde_json::json;
@@ -33,21 +33,22 @@ pub struct ResultReply {
     columns: TestResult,
 }
 
-/// The reply to `onPreSend` that changes the task: another back end, another way to draw.
+/// The response to `onPreSend` that changes the task: another back end, another way to draw.
 ///
-/// It is the whole document, changed, in the spelling of the request. Its `config` holds tokens,
-/// which the bot sent and gets back.
+/// It is the whole document, changed, in the spelling of the request. Its `config` holds tokens: the
+/// bot sent them, and gets them back.
 ///
 /// ```
 /// use serde_json::json;
-/// use tower_callback_contract::{Callback, Refusal};
-/// use tower_callback_koipy::{PreSendReply, Reply, spelling};
+/// use tower_callback_contract::{Body, Refusal};
+/// use tower_callback_koipy::{PreSendReply, Reply, SPELLING};
 ///
 /// # fn main() -> Result<(), Refusal> {
 /// let task = json!({"slaveRequest": {"slave": {"id": "local"}, "task": {"name": "test"}}});
-/// let callback = Callback::new(task.to_string().into(), spelling);
+/// let body = Body::new(task.to_string(), SPELLING);
 ///
-/// let mut reply = PreSendReply::to(&callback)?;
+/// // In a handler: `PreSendReply::to(&callback)`.
+/// let mut reply = PreSendReply::try_from(&body)?;
 /// reply.slave_mut().insert("id".to_owned(), json!("tokyo"));
 /// let reply = Reply::from(reply);
 /// # drop(reply);
@@ -64,20 +65,20 @@ pub struct PreSendReply {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ColumnError {
-    /// It does not have a value for each node.
+    /// The column does not have one value for each node.
     #[error("column `{column}` has {values} values for {nodes} nodes")]
     WrongLength {
-        /// What it is called.
+        /// The name of the column.
         column: String,
         /// How many values it has.
         values: usize,
-        /// How many it would have to have.
+        /// How many values it needs.
         nodes: usize,
     },
     /// The result names no nodes, as after a failure.
     #[error("column `{column}` has no nodes to belong to")]
     NoNodes {
-        /// What it is called.
+        /// The name of the column.
         column: String,
     },
 }
@@ -85,7 +86,7 @@ pub enum ColumnError {
 // ===== impl ResultReply =====
 
 impl ResultReply {
-    /// A reply that changes nothing yet.
+    /// A response that changes nothing yet.
     pub fn to(result: &TestResult) -> Self {
         Self { rows: result.rows(), columns: TestResult::default() }
     }
@@ -93,7 +94,7 @@ impl ResultReply {
     /// Adds a column, or replaces the one of this name. Its values are in the order of the nodes.
     ///
     /// # Errors
-    /// If it has not as many values as there are nodes, which koipy would draw wrongly.
+    /// If there are not as many values as nodes: koipy would draw them wrongly.
     pub fn column<V: Into<Value>>(
         mut self,
         name: impl Into<String>,
@@ -124,12 +125,37 @@ impl From<ResultReply> for Reply {
 // ===== impl PreSendReply =====
 
 impl PreSendReply {
-    /// A reply that changes nothing yet.
+    /// A response that changes nothing yet.
     ///
     /// # Errors
-    /// If the callback is no JSON object, or its `slaveRequest` or that one's `slave` is none.
+    /// If the callback, its `slaveRequest` or `slaveRequest.slave` is not a JSON object.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
-        let Value::Object(mut document) = callback.json()?.to_value() else {
+        callback.body().try_into()
+    }
+
+    /// The task, as it goes to the back end: `slaveRequest`.
+    #[expect(clippy::missing_panics_doc, reason = "it is an object from the start")]
+    pub fn request_mut(&mut self) -> &mut Map<String, Value> {
+        object(&mut self.document, "slaveRequest").expect("checked when it was read")
+    }
+
+    /// The back end: `slaveRequest.slave`. If something else has taken the object's place, it becomes
+    /// an empty object.
+    #[expect(clippy::missing_panics_doc, reason = "the line before makes it an object")]
+    pub fn slave_mut(&mut self) -> &mut Map<String, Value> {
+        let request = self.request_mut();
+        if !request.get("slave").is_some_and(Value::is_object) {
+            request.insert("slave".to_owned(), json!({}));
+        }
+        object(request, "slave").expect("it is one now")
+    }
+}
+
+impl TryFrom<&Body> for PreSendReply {
+    type Error = Refusal;
+
+    fn try_from(body: &Body) -> Result<Self, Refusal> {
+        let Value::Object(mut document) = body.json()?.to_value() else {
             let refusal = Refusal::from(no_object());
             return Err(refusal.detail("the body must be a JSON object"));
         };
@@ -137,26 +163,6 @@ impl PreSendReply {
         let request = request.ok_or_else(|| no_object().under("slaveRequest"))?;
         object(request, "slave").ok_or_else(|| no_object().under("slave").under("slaveRequest"))?;
         Ok(Self { document })
-    }
-
-    /// The task, as it goes to the back end: `slaveRequest`.
-    ///
-    /// # Panics
-    /// Never: that it is an object was seen to.
-    pub fn request_mut(&mut self) -> &mut Map<String, Value> {
-        object(&mut self.document, "slaveRequest").expect("`to` has seen to it")
-    }
-
-    /// The back end: `slaveRequest.slave`. Replaced by no object, it becomes an empty one.
-    ///
-    /// # Panics
-    /// Never.
-    pub fn slave_mut(&mut self) -> &mut Map<String, Value> {
-        let request = self.request_mut();
-        if !request.get("slave").is_some_and(Value::is_object) {
-            request.insert("slave".to_owned(), json!({}));
-        }
-        object(request, "slave").expect("it is one now")
     }
 }
 
@@ -174,14 +180,14 @@ impl std::fmt::Debug for PreSendReply {
 
 // ===== impl ColumnError =====
 
-/// A failure of the handler's, of which the client hears no more than that.
+/// A failure of the handler; the client learns no more than that.
 impl From<ColumnError> for Refusal {
     fn from(_: ColumnError) -> Self {
         Reason::HandlerFailed.into()
     }
 }
 
-/// The object under this key, an empty one where it is absent or null; `None` if it is no object.
+/// The object under this key, an empty one if it is absent or null; `None` for anything else.
 fn object<'m>(fields: &'m mut Map<String, Value>, key: &str) -> Option<&'m mut Map<String, Value>> {
     let value = fields.entry(key).or_insert(Value::Null);
     if value.is_null() {
@@ -190,6 +196,6 @@ fn object<'m>(fields: &'m mut Map<String, Value>, key: &str) -> Option<&'m mut M
     value.as_object_mut()
 }
 
-fn no_object() -> Misfit {
-    Misfit::new("must be a JSON object")
+fn no_object() -> Mismatch {
+    Mismatch::new("must be a JSON object")
 }

@@ -1,8 +1,9 @@
 //! What koipy sends, typed.
 //!
-//! Read from a [`Callback`](tower_callback_contract::Callback) by `TryFrom`. Everything may be
-//! absent, because the bot leaves out what is null; what is there has to be of its type. Fields
-//! that are not known are kept in `other`, under their documented names.
+//! `TryFrom` reads a [`HookRequest`] from a [`Body`](tower_callback_contract::Body) or
+//! a [`Callback`](tower_callback_contract::Callback); with the feature `axum` it is an extractor.
+//! Every field may be absent, because the bot leaves out null; a field that is there must be of its
+//! type. Unknown fields are kept in `other`, under their documented names.
 //!
 //! `Debug` hides what must not get into a log: see [`Secret`](crate::Secret).
 

@@ -2,12 +2,12 @@ use bytes::Bytes;
 use http::Response;
 use tower_callback_contract::{Action, Content};
 
-use crate::{contract::TextType, wire};
+use crate::wire::{self, TextType};
 
-/// What a hook answers, so that koipy does what it says.
+/// The response to a hook, by what koipy does on it.
 ///
-/// It is the reply of an axum handler with the feature `axum`, and elsewhere a [`Response`] by
-/// `From`. Its [`Action`] is in the response's extensions, for the action layer to see.
+/// With the feature `axum`, a handler can return it; elsewhere `From` makes it a [`Response`]. Its
+/// [`Action`] is in the response's extensions, where the action layer finds it.
 ///
 /// ```
 /// use http::Response;
@@ -43,13 +43,12 @@ impl Reply {
         Self(Action::Refuse { text: text.into() })
     }
 
-    /// The task goes on, and the user is sent the text, if it is not empty.
+    /// The task goes on, and the user gets the text, if it is not empty.
     pub fn text(text: impl Into<String>) -> Self {
         Self::using(Content::Text(text.into()))
     }
 
-    /// The task goes on, and the user is sent the picture. Its media type is told by its first
-    /// bytes.
+    /// The task goes on, and the user gets the picture. Its first bytes tell its media type.
     ///
     /// # Errors
     /// If it is neither a PNG nor a JPEG.
@@ -63,8 +62,8 @@ impl Reply {
         Ok(Self::using(Content::Image { media_type: media_type.to_owned(), bytes }))
     }
 
-    /// The task goes on, and the user is sent the file, if it is not empty. Its name is the last
-    /// part of a path.
+    /// The task goes on, and the user gets the file, if it is not empty. Of a path, the last part is the
+    /// name.
     pub fn file(name: impl Into<String>, bytes: impl Into<Bytes>) -> Self {
         Self::using(Content::File { name: Some(name.into()), bytes: bytes.into() })
     }
@@ -79,7 +78,7 @@ impl Reply {
         &self.0
     }
 
-    /// What koipy makes of it, so that what stands here is what happens.
+    /// Content as koipy would use it, so that `action` says what happens.
     fn using(content: Content) -> Self {
         let wire = wire::reply(&Action::Use(content), TextType::TextPlain);
         Self(wire::action(&wire))

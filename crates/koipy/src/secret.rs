@@ -4,18 +4,18 @@ use serde::{Deserialize, Serialize};
 
 /// A value that must not get into a log: a token, a subscription's address, what a user wrote.
 ///
-/// `Debug` hides it. Written out by serde it is there.
+/// `Debug` hides it; serde writes it.
 #[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret<T>(T);
 
 impl<T> Secret<T> {
-    /// The value. Mind where it goes.
+    /// The value. Keep it out of logs.
     pub fn expose(&self) -> &T {
         &self.0
     }
 
-    /// The value itself. Mind where it goes.
+    /// The value itself. Keep it out of logs.
     pub fn into_exposed(self) -> T {
         self.0
     }

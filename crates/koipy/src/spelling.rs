@@ -1,12 +1,19 @@
-/// The documented name of a field of koipy's, with underscores; any other name is itself.
+use tower_callback_contract::Spelling;
+
+/// Which names of koipy's are one field.
 ///
-/// The bot's serialiser writes a hyphen for every underscore of a key: `from-user` for
+/// The bot's serializer writes a hyphen for every underscore of a key: `from-user` for
 /// `from_user`, `-` for the tag `_`. The names are those of Telegram's messages, chats and users; in
-/// `slaveRequest`, names are in camelCase and have none to rewrite, and columns of a result are
-/// taken as they stand.
-#[must_use]
-pub fn spelling(name: &str) -> &str {
-    // A search in every name would cost more than this look at it.
+/// `slaveRequest`, names are in camelCase and have none to rewrite. Below `config`, `result`,
+/// `addons`, `proxies`, `runtime`, `script` and `option`, names are taken as they stand: they are the
+/// operator's own, or those of columns.
+pub const SPELLING: Spelling = Spelling::new(spelling).with_free_fields(|name| {
+    matches!(name, "config" | "result" | "addons" | "proxies" | "runtime" | "script" | "option")
+});
+
+/// The documented name of a field of koipy's, with underscores; any other name is itself.
+pub(crate) fn spelling(name: &str) -> &str {
+    // Most names have no hyphen: looking for one is cheaper than searching the list.
     if !name.contains('-') {
         return name;
     }
@@ -107,7 +114,7 @@ mod tests {
             assert_eq!(spelling(name), *name);
         }
         assert_eq!((spelling("from-user"), spelling("-")), ("from_user", "_"));
-        // One that is rewritten in part.
+        // A name of which a part is rewritten.
         assert_eq!(spelling("reply_to-message"), "reply_to_message");
     }
 

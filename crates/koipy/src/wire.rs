@@ -1,12 +1,28 @@
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::Value;
-use tower_callback_action::content;
 use tower_callback_contract::{Action, Content, retry_after};
 
-use crate::contract::TextType;
+use crate::content;
 
-/// What koipy does with a reply.
+/// How text is labelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TextType {
+    TextPlain,
+    /// As in koipy's older documents.
+    PlainText,
+}
+
+impl TextType {
+    pub(crate) fn header(self) -> &'static str {
+        match self {
+            Self::TextPlain => "text/plain; charset=utf-8",
+            Self::PlainText => "plain/text",
+        }
+    }
+}
+
+/// What koipy does on a response.
 pub(crate) fn action(reply: &Response<Bytes>) -> Action {
     match reply.status().as_u16() {
         200 => taken(reply).map_or(Action::Accept, Action::Use),
@@ -18,7 +34,7 @@ pub(crate) fn action(reply: &Response<Bytes>) -> Action {
     }
 }
 
-/// The reply that asks koipy for an action, or for what comes next to it.
+/// The response that makes koipy do this, or the nearest that it can do.
 pub(crate) fn reply(action: &Action, text_type: TextType) -> Response<Bytes> {
     match action {
         Action::Accept => go_on(),
@@ -31,15 +47,15 @@ pub(crate) fn reply(action: &Action, text_type: TextType) -> Response<Bytes> {
             }
             reply
         }
-        // Whatever else may come: nothing unknown is an accept.
+        // An action that is not known must not become an accept.
         _ => busy(text_type),
     }
 }
 
-/// What a handler meant by a reply of which koipy would make something else.
-pub(crate) fn meant(reply: &Response<Bytes>) -> Option<Action> {
+/// What a handler meant by a response that koipy would read differently.
+pub(crate) fn intent(reply: &Response<Bytes>) -> Option<Action> {
     let status = reply.status();
-    // What is compressed is for koipy's client to read, and not for us to rewrite.
+    // We cannot read a compressed body, but koipy's client can: it must pass unchanged.
     if reply.headers().contains_key(header::CONTENT_ENCODING) {
         let ignored = status == StatusCode::BAD_REQUEST;
         return ignored.then(|| Action::Refuse { text: in_words(status) });
@@ -50,7 +66,7 @@ pub(crate) fn meant(reply: &Response<Bytes>) -> Option<Action> {
             let content = taken(reply).or_else(|| misplaced(reply));
             content.map_or(Action::Accept, Action::Use)
         }
-        // Where it would lead to is nothing that koipy was meant to read.
+        // The target of a redirect was not meant for koipy.
         300..=399 => Action::Accept,
         400.. => Action::Refuse { text: readable(reply) },
         _ => return None,
@@ -91,12 +107,12 @@ fn document(reply: &Response<Bytes>) -> Option<Bytes> {
 }
 
 fn is_object(text: &str) -> bool {
-    // Braces first: it may be a long array, and need not be parsed then.
+    // The brace first: a long array need not be parsed.
     text.trim_start().starts_with('{')
         && serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// What koipy would use, if it were labelled in another way.
+/// What koipy would use if the response were labelled in another way.
 fn misplaced(reply: &Response<Bytes>) -> Option<Content> {
     let (headers, bytes) = (reply.headers(), reply.body().clone());
     if bytes.is_empty() {
@@ -113,7 +129,7 @@ fn misplaced(reply: &Response<Bytes>) -> Option<Content> {
     }
 }
 
-/// A picture of a type that koipy does not send as one.
+/// A picture of a type that koipy can send only as a file.
 fn picture_file(media_type: &str, name: Option<String>, bytes: Bytes) -> Content {
     let subtype = media_type.rsplit('/').next().unwrap_or_default();
     let ending: String = subtype.chars().take_while(char::is_ascii_alphanumeric).collect();
@@ -135,7 +151,7 @@ fn in_words(status: StatusCode) -> String {
     status.canonical_reason().unwrap_or("Refused").to_owned()
 }
 
-/// Whether koipy does this with this very reply.
+/// Whether koipy does this on the response as it is.
 fn says(reply: &Response<Bytes>, meant: &Action) -> bool {
     let (status, body) = (reply.status(), reply.body());
     match meant {
@@ -153,7 +169,7 @@ fn says(reply: &Response<Bytes>, meant: &Action) -> bool {
     }
 }
 
-/// Whether nothing is lost in a 200 of which koipy uses nothing, and nothing is sent.
+/// Whether koipy neither uses nor sends anything of a 200, and nothing is lost by that.
 fn is_ignored(reply: &Response<Bytes>) -> bool {
     let body = reply.body().trim_ascii();
     match content::media_type(reply.headers()).as_deref() {

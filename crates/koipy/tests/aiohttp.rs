@@ -1,6 +1,6 @@
 //! A callback server of aiohttp's, as koipy's users write them, against our sending side.
 //!
-//! What it answered is kept beside this file; with aiohttp and pillow at hand, it can be asked
+//! Its responses are recorded beside this file. With aiohttp and pillow installed, this asks it
 //! again: `KOIPY_PYTHON=python3 cargo test -p tower-callback-koipy --test aiohttp -- --ignored`.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
@@ -32,7 +32,7 @@ use tower_callback_koipy::OnMessage;
 const ON_PRE_SEND: &str = include_str!("payloads/on_pre_send.json");
 const ON_RESULT: &str = include_str!("payloads/on_result.json");
 
-/// Path, request, and the reply that was recorded.
+/// Path, request, and the recorded response.
 fn exchanges() -> [(&'static str, String, &'static [u8]); 6] {
     let message = |username: &str| {
         json!({"message": {"id": 1, "chat": {"id": 5}, "from_user": {"id": 7, "username": username}}})

@@ -1,27 +1,22 @@
-//! `KoipyLayer` from outside: who fails how, and what a copy gets.
+//! `KoipyLayer` from outside: who fails how, and what a duplicate gets.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
-use std::{
-    convert::Infallible,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_callback_action::Rule;
-use tower_callback_contract::{Action, Callback, Refusal};
+use tower_callback_contract::{Action, Body, Callback, Content, Contract, Refusal};
 use tower_callback_dedup::Outcome;
 use tower_callback_koipy::{
-    HookRequest, KoipyContract, KoipyLayer, OnMessage, PreSendReply, Reply, ResultReply,
+    HookRequest, KoipyContract, KoipyLayer, OnMessage, PreSendReply, Reply, ResultReply, SPELLING,
     hook::{self, Hook},
 };
-use tower_test::mock::pair;
-
-type Req = Request<Full<Bytes>>;
-type Res = Response<Full<Bytes>>;
+use tower_callback_testkit::{
+    BoxError, Handling, Req, Res, TestBody, around, body_of, is_service, post, response, service,
+};
 
 const ON_MESSAGE: &str = include_str!("payloads/on_message.json");
 const ON_PRE_SEND: &str = include_str!("payloads/on_pre_send.json");
@@ -31,31 +26,32 @@ fn closed() -> KoipyLayer<hook::OnMessage> {
     KoipyLayer::for_contract(OnMessage::new().fail_closed())
 }
 
-fn callback(body: impl Into<Bytes>) -> Req {
+fn callback(body: impl Into<TestBody>) -> Req {
     // Without a content type, as older versions of the bot send it.
-    Request::post("/hook").body(Full::new(body.into())).unwrap()
+    post("/hook", body)
 }
 
 fn plain(status: u16, text: &'static str) -> Res {
-    Response::builder()
-        .status(status)
-        .header("content-type", "text/plain")
-        .body(text.into())
-        .unwrap()
+    let mut plain = response(status, text);
+    plain.headers_mut().insert("content-type", "text/plain".parse().unwrap());
+    plain
 }
 
-/// What the platform does on what is sent.
+fn payload(body: &'static str) -> Body {
+    Body::new(body, SPELLING)
+}
+
+/// What the platform does on the response that goes out.
 async fn does<H: Hook>(layer: &KoipyLayer<H>, body: &str, reply: Res) -> Action {
-    let (mock, mut handler) = pair::<Req, Res>();
-    let answering = tokio::spawn(layer.layer(mock).oneshot(callback(body.to_owned())));
-    handler.next_request().await.unwrap().1.send_response(reply);
+    let (service, mut play) = around(layer);
+    let answering = tokio::spawn(service.oneshot(callback(body.to_owned())));
+    play.next_request().await.unwrap().1.send_response(reply);
     read(answering.await.unwrap().unwrap()).await
 }
 
 async fn read(response: Res) -> Action {
     let (head, body) = response.into_parts();
-    let whole = Response::from_parts(head, body.collect().await.unwrap().to_bytes());
-    tower_callback_contract::Contract::action(&OnMessage::new(), &whole)
+    OnMessage::new().action(&Response::from_parts(head, body_of(body).await))
 }
 
 fn refuse(text: &str) -> Action {
@@ -73,7 +69,7 @@ async fn a_crash_or_overload_lets_the_test_go_on_unless_it_is_to_fail_closed() {
             "{status}"
         );
     }
-    // What a handler says of a user is no failure of its own.
+    // A verdict on the user is not a failure of the handler.
     for status in [400, 401, 403, 404, 409, 422, 451] {
         let open = does(&KoipyLayer::on_message(), ON_MESSAGE, plain(status, "no")).await;
         assert_eq!(open, refuse("no"), "{status}");
@@ -82,27 +78,25 @@ async fn a_crash_or_overload_lets_the_test_go_on_unless_it_is_to_fail_closed() {
 
 #[tokio::test]
 async fn d05_a_panic_lets_the_test_go_on_unless_it_is_to_fail_closed() {
-    async fn panic(_: Req) -> Result<Res, Infallible> {
-        panic!("a bug")
-    }
-    let open = KoipyLayer::on_message().layer(service_fn(panic));
+    let panics = async |_: Req| -> Result<Res, BoxError> { panic!("a bug") };
+    let open = service(&KoipyLayer::on_message(), panics);
     let reply = open.oneshot(callback(ON_MESSAGE)).await.unwrap();
     assert_eq!(reply.extensions().get::<Refusal>().unwrap().reason().code(), "handler-failed");
     assert_eq!(read(reply).await, Action::Accept);
-    let reply = closed().layer(service_fn(panic)).oneshot(callback(ON_MESSAGE)).await.unwrap();
+    let reply = service(&closed(), panics).oneshot(callback(ON_MESSAGE)).await.unwrap();
     assert_eq!(read(reply).await, refuse("the handler failed"));
 }
 
 #[tokio::test]
 async fn r03_what_cannot_be_read_lets_the_test_go_on_and_says_why() {
-    let never = service_fn(async |_: Req| -> Result<Res, Infallible> { unreachable!() });
+    let never = async |_: Req| -> Result<Res, BoxError> { unreachable!() };
     for body in ["", "{", "[]", r#"{"message": {"from-user": 1, "from_user": 2}}"#] {
-        let open = KoipyLayer::on_message().layer(never);
+        let open = service(&KoipyLayer::on_message(), never);
         let reply = open.oneshot(callback(body)).await.unwrap();
-        // koipy ignores a 400, and whoever tries it with curl sees what is wrong.
+        // koipy ignores a 400, and a person with curl sees what is wrong.
         assert_eq!(reply.status(), 400, "{body}");
         assert_eq!(reply.headers()["content-type"], "application/problem+json");
-        let reply = closed().layer(never).oneshot(callback(body)).await.unwrap();
+        let reply = service(&closed(), never).oneshot(callback(body)).await.unwrap();
         assert_eq!(reply.status(), 422, "{body}");
         assert!(matches!(read(reply).await, Action::Refuse { .. }));
     }
@@ -110,28 +104,28 @@ async fn r03_what_cannot_be_read_lets_the_test_go_on_and_says_why() {
 
 #[tokio::test]
 async fn a_payload_that_does_not_fit_its_model_fails_the_same_way() {
-    let handler = service_fn(async |request: Req| {
+    let handler = async |request: Req| {
         let callback: &Callback = request.extensions().get().unwrap();
         let refusal = HookRequest::try_from(callback).unwrap_err();
-        let mut reply = refusal.to_problem().map(Full::from);
+        let mut reply = refusal.to_problem().map(TestBody::from);
         reply.extensions_mut().insert(refusal);
-        Ok::<_, Infallible>(reply)
-    });
+        Ok(reply)
+    };
     let odd = r#"{"message": {"id": "SECRET", "chat": {"id": 1}}}"#;
-    let open = KoipyLayer::on_message().layer(handler).oneshot(callback(odd)).await.unwrap();
+    let open = service(&KoipyLayer::on_message(), handler);
+    let open = open.oneshot(callback(odd)).await.unwrap();
     assert_eq!(open.status(), 400);
-    let shut = closed().layer(handler).oneshot(callback(odd)).await.unwrap();
+    let shut = service(&closed(), handler).oneshot(callback(odd)).await.unwrap();
     assert!(matches!(read(shut).await, Action::Refuse { .. }));
 }
 
 #[tokio::test]
-async fn d01_a_copy_gets_the_same_reply_also_in_the_other_spelling() {
+async fn d01_a_duplicate_gets_the_same_response_also_in_the_other_spelling() {
     static RUNS: AtomicU32 = AtomicU32::new(0);
-    let handler = service_fn(async |_: Req| {
+    let service = service(&KoipyLayer::on_message(), async |_: Req| {
         let run = RUNS.fetch_add(1, Ordering::SeqCst) + 1;
-        Ok::<_, Infallible>(Res::from(Reply::text(format!("run {run}"))))
+        Ok(Res::from(Reply::text(format!("run {run}"))))
     });
-    let service = KoipyLayer::on_message().layer(handler);
     let other = ON_MESSAGE.replace("from-user", "from_user").replace("first-name", "first_name");
     for (body, run, outcome) in [
         (ON_MESSAGE.to_owned(), 1, Outcome::First),
@@ -144,7 +138,7 @@ async fn d01_a_copy_gets_the_same_reply_also_in_the_other_spelling() {
         let reply = service.clone().oneshot(callback(body)).await.unwrap();
         assert_eq!(reply.extensions().get(), Some(&outcome));
         let text = format!("run {run}");
-        assert_eq!(read(reply).await, Action::Use(tower_callback_contract::Content::Text(text)));
+        assert_eq!(read(reply).await, Action::Use(Content::Text(text)));
     }
 }
 
@@ -153,25 +147,23 @@ async fn d14_a_picture_of_up_to_a_mebibyte_is_replayed() {
     for (bytes, outcome) in [(1 << 20, Outcome::Replayed), ((1 << 20) + 1, Outcome::First)] {
         let photo = [b"\x89PNG\r\n\x1a\n", &*vec![0; bytes - 8]].concat();
         let photo = Reply::photo(photo).unwrap();
-        let handler = service_fn(move |_: Req| {
-            std::future::ready(Ok::<_, Infallible>(Res::from(photo.clone())))
+        let service = service(&KoipyLayer::on_result(), move |_: Req| {
+            std::future::ready(Ok(Res::from(photo.clone())))
         });
-        let service = KoipyLayer::on_result().layer(handler);
         let first = service.clone().oneshot(callback(ON_RESULT)).await.unwrap();
-        assert_eq!(first.into_body().collect().await.unwrap().to_bytes().len(), bytes);
-        let copy = service.oneshot(callback(ON_RESULT)).await.unwrap();
-        assert_eq!(copy.extensions().get(), Some(&outcome));
-        assert_eq!(copy.into_body().collect().await.unwrap().to_bytes().len(), bytes);
+        assert_eq!(body_of(first.into_body()).await.len(), bytes);
+        let duplicate = service.oneshot(callback(ON_RESULT)).await.unwrap();
+        assert_eq!(duplicate.extensions().get(), Some(&outcome));
+        assert_eq!(body_of(duplicate.into_body()).await.len(), bytes);
     }
 }
 
-#[tokio::test]
-async fn three_hooks_of_one_message_are_three_callbacks() {
+#[test]
+fn three_hooks_of_one_message_are_three_callbacks() {
     fn id_of<H: Hook>(contract: &KoipyContract<H>, body: &'static str) -> String {
-        use tower_callback_contract::{Contract, as_written};
         let (head, ()) = Request::new(()).into_parts();
-        let callback = Callback::new(body.into(), as_written);
-        format!("{:?}", contract.identify(&head, &callback).unwrap().id.unwrap())
+        let callback = Callback::receive(contract, &head, body).unwrap();
+        format!("{:?}", callback.envelope().id.as_ref().unwrap())
     }
     let ids = [
         id_of::<hook::OnMessage>(&KoipyContract::new(), ON_MESSAGE),
@@ -184,10 +176,9 @@ async fn three_hooks_of_one_message_are_three_callbacks() {
 }
 
 #[tokio::test]
-async fn replies_arrive_as_they_were_written() {
+async fn responses_arrive_as_they_were_written() {
     let png = b"\x89PNG\r\n\x1a\n....";
-    let payload = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = HookRequest::try_from(&payload).unwrap().result;
+    let result = HookRequest::try_from(&payload(ON_RESULT)).unwrap().result;
     let columns = ResultReply::to(&result).column("NewKey", ["a", "b", "c"]).unwrap();
     for reply in [
         Reply::proceed(),
@@ -208,12 +199,12 @@ async fn replies_arrive_as_they_were_written() {
 
 #[tokio::test]
 async fn text_is_labelled_as_the_bot_reads_it() {
-    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(Res::from(Reply::text("提示"))));
     for (contract, label) in [
         (OnMessage::new(), "text/plain; charset=utf-8"),
         (OnMessage::new().plain_text_as_documented(), "plain/text"),
     ] {
-        let service = KoipyLayer::for_contract(contract).layer(handler);
+        let layer = KoipyLayer::for_contract(contract);
+        let service = service(&layer, async |_: Req| Ok(Res::from(Reply::text("提示"))));
         let reply = service.oneshot(callback(ON_MESSAGE)).await.unwrap();
         assert_eq!(reply.headers()["content-type"], label);
     }
@@ -236,12 +227,11 @@ async fn the_table_can_be_edited_for_a_route() {
 #[tokio::test]
 async fn a_letter_that_its_sink_did_not_take_is_accepted_unless_it_is_to_fail_closed() {
     let sink = service_fn(async |_: Request<Bytes>| Err::<(), _>("the disk is full"));
-    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(plain(422, "poison")));
     let unkept = "the dead-letter sink is not available";
     for (layer, action) in [(KoipyLayer::on_message(), Action::Accept), (closed(), refuse(unkept))]
     {
         let layer = layer.action(|action| action.on(422, Rule::dead_letter(sink)));
-        let service = layer.layer(handler);
+        let service = service(&layer, async |_: Req| Ok(plain(422, "poison")));
         for outcome in [Outcome::First, Outcome::Replayed] {
             let reply = service.clone().oneshot(callback(ON_MESSAGE)).await.unwrap();
             assert_eq!(reply.extensions().get(), Some(&outcome));
@@ -250,16 +240,15 @@ async fn a_letter_that_its_sink_did_not_take_is_accepted_unless_it_is_to_fail_cl
     }
 }
 
-#[tokio::test]
-async fn columns_that_do_not_fit_are_not_sent() {
-    let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = HookRequest::try_from(&callback).unwrap().result;
+#[test]
+fn columns_that_do_not_fit_are_not_sent() {
+    let result = HookRequest::try_from(&payload(ON_RESULT)).unwrap().result;
     assert_eq!(result.rows(), Some(3));
     let error = ResultReply::to(&result).column("x", [1, 2]).unwrap_err();
     assert_eq!(error.to_string(), "column `x` has 2 values for 3 nodes");
     assert_eq!(Refusal::from(error).reason().code(), "handler-failed");
 
-    let failed = Callback::new(r#"{"result": {"error": "timeout"}}"#.into(), |name| name);
+    let failed = payload(r#"{"result": {"error": "timeout"}}"#);
     let failed = HookRequest::try_from(&failed).unwrap().result;
     assert_eq!((failed.rows(), failed.error()), (None, Some("timeout")));
     let error = ResultReply::to(&failed).column("x", [1]).unwrap_err();
@@ -270,8 +259,7 @@ async fn columns_that_do_not_fit_are_not_sent() {
 
 #[test]
 fn a_result_goes_back_without_what_it_did_not_change() {
-    let callback = Callback::new(ON_RESULT.into(), tower_callback_koipy::spelling);
-    let result = HookRequest::try_from(&callback).unwrap().result;
+    let result = HookRequest::try_from(&payload(ON_RESULT)).unwrap().result;
     let reply = ResultReply::to(&result).column("类型", ["a", "b", "c"]).unwrap();
     let wire: Response<Bytes> = Reply::from(reply).into();
     let expected = serde_json::json!({"result": {"类型": ["a", "b", "c"]}});
@@ -280,7 +268,8 @@ fn a_result_goes_back_without_what_it_did_not_change() {
 
 #[test]
 fn a_task_goes_back_whole_and_in_its_own_spelling() {
-    let callback = Callback::new(ON_MESSAGE.into(), tower_callback_koipy::spelling);
+    let (head, ()) = Request::new(()).into_parts();
+    let callback = Callback::receive(&OnMessage::new(), &head, ON_MESSAGE).unwrap();
     let mut reply = PreSendReply::to(&callback).unwrap();
     assert!(!format!("{reply:?}").contains("SECRET"));
     reply.slave_mut().insert("id".to_owned(), "tokyo".into());
@@ -291,7 +280,14 @@ fn a_task_goes_back_whole_and_in_its_own_spelling() {
     assert_eq!(serde_json::from_slice::<serde_json::Value>(wire.body()).unwrap(), expected);
 
     for odd in [r#"{"slaveRequest": 1}"#, r#"{"slaveRequest": {"slave": []}}"#, "[]"] {
-        let callback = Callback::new(odd.into(), tower_callback_koipy::spelling);
-        assert!(PreSendReply::to(&callback).is_err(), "{odd}");
+        assert!(PreSendReply::try_from(&payload(odd)).is_err(), "{odd}");
     }
+}
+
+#[test]
+fn presets_are_services_anywhere() {
+    let handler = || Handling(async |_: Req| Ok(response(204, "")));
+    is_service(&KoipyLayer::on_message().layer(handler()));
+    is_service(&KoipyLayer::on_pre_send().layer(handler()));
+    is_service(&KoipyLayer::on_result().layer(handler()));
 }

@@ -1,17 +1,18 @@
-//! The whole of status × media type, as koipy reads it and as a handler meant it.
+//! All of status × media type, as koipy reads it and as a handler meant it.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http::Response;
+use http_body_util::Full;
 use proptest::prelude::*;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_callback_action::{ActionLayer, InterpretLayer, OnMistake};
+use tower_callback_action::{ActionLayer, InterpretLayer, OnMisleadingReply};
 use tower_callback_contract::{Action, Content, Contract};
 use tower_callback_koipy::{OnMessage, OnPreSend, OnResult};
+use tower_callback_testkit::{Req, TestBody, body_of, post, service};
 
 const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\xff\xfe";
 const JPEG: &[u8] = b"\xff\xd8\xff\xe0";
@@ -42,7 +43,7 @@ fn merge(document: &'static str) -> Action {
     Action::Use(Content::Merge(document.into()))
 }
 
-/// A reply, what koipy does with it, and what was meant if that is something else.
+/// A response, what koipy does on it, and what the handler meant if that differs.
 struct Row {
     reply: Response<Bytes>,
     does: Action,
@@ -148,7 +149,7 @@ fn files() -> Vec<Row> {
         named("attachment; filename*=UTF-8''..%2F..%5Ca.txt", Some("a.txt")),
         named("attachment; filename=\"..\"", None),
         named("attachment", None),
-        // With a type, koipy does not take it for a file; the word attachment is clear all the same.
+        // koipy takes nothing with a type for a file; but the word attachment says what was meant.
         row(200, &pdf, b"%PDF", go_on(), file(Some("a.pdf"), b"%PDF")),
         row(200, &shown, b"%PDF", go_on(), go_on()),
     ]
@@ -171,7 +172,7 @@ fn failures() -> Vec<Row> {
         row(403, &problem, b"{\"title\":\"No\"}", refuse("{\"title\":\"No\"}"), refuse("No")),
         row(403, &problem, b"no JSON", refuse("no JSON"), None),
         row(499, &[], b"", refuse(""), refuse("Refused")),
-        // One that can, whatever its type.
+        // A text that can be read, whatever its type.
         row(403, &of_type("application/json"), b"{}", refuse("{}"), None),
         row(403, &of_type("application/octet-stream"), b"no", refuse("no"), None),
         row(403, &[], "不行".as_bytes(), refuse("不行"), None),
@@ -180,7 +181,7 @@ fn failures() -> Vec<Row> {
     for status in [401, 402, 403, 404, 408, 409, 422, 429, 451, 500, 502, 503, 999] {
         rows.push(row(status, &plain, b"no", refuse("no"), None));
     }
-    // Where a redirect leads to is nothing to be read.
+    // koipy follows no redirect.
     for status in [300, 301, 302, 303, 304, 307, 308, 399] {
         rows.push(row(status, &plain, b"elsewhere", go_on(), go_on()));
     }
@@ -205,12 +206,12 @@ async fn koipy_does_with_a_reply_what_its_document_says() {
     }
 }
 
-/// On the server's side: what is sent is read as what was meant.
+/// On the server's side: koipy reads what goes out as what was meant.
 #[tokio::test]
-async fn a03_a_reply_is_mended_to_what_was_meant_and_otherwise_goes_as_it_is() {
+async fn a03_a_response_is_rewritten_to_what_was_meant_and_otherwise_passes_unchanged() {
     for Row { reply, does, meant } in matrix() {
         let shown = format!("{reply:?}");
-        assert_eq!(OnMessage::new().meant(&reply), meant, "{shown}");
+        assert_eq!(OnMessage::new().intent(&reply), meant, "{shown}");
         let sent = acted(ActionLayer::for_contract(OnMessage::new()), reply.clone()).await;
         let action = OnMessage::new().action(&sent);
         assert_eq!(action, meant.clone().unwrap_or(does), "{shown}");
@@ -219,17 +220,17 @@ async fn a03_a_reply_is_mended_to_what_was_meant_and_otherwise_goes_as_it_is() {
             assert_eq!((sent.status(), sent.body()), (reply.status(), reply.body()), "{shown}");
             assert_eq!(sent.headers(), reply.headers(), "{shown}");
         } else {
-            // What was mended needs no mending.
-            assert_eq!(OnMessage::new().meant(&sent), None, "{shown} became {sent:?}");
+            // A rewritten response needs no rewriting.
+            assert_eq!(OnMessage::new().intent(&sent), None, "{shown} became {sent:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn a03_what_is_left_or_warned_about_goes_as_it_is() {
-    for policy in [OnMistake::Leave, OnMistake::Warn] {
+async fn a03_what_is_passed_or_warned_about_goes_as_it_is() {
+    for policy in [OnMisleadingReply::Pass, OnMisleadingReply::Warn] {
         for Row { reply, does, .. } in matrix() {
-            let layer = ActionLayer::for_contract(OnMessage::new()).on_mistake(policy);
+            let layer = ActionLayer::for_contract(OnMessage::new()).on_misleading_reply(policy);
             let sent = acted(layer, reply.clone()).await;
             assert_eq!((sent.status(), sent.body()), (reply.status(), reply.body()));
             assert_eq!(sent.extensions().get(), Some(&does));
@@ -237,7 +238,7 @@ async fn a03_what_is_left_or_warned_about_goes_as_it_is() {
     }
 }
 
-/// It would be read as text that it is not, and be sent so.
+/// A rewritten response would pass compressed bytes off as text.
 #[tokio::test]
 async fn a03_what_is_compressed_is_not_rewritten() {
     const ZIPPED: &[u8] = b"\x1f\x8b\x08\xff";
@@ -257,18 +258,15 @@ async fn a03_what_is_compressed_is_not_rewritten() {
         assert_eq!(sent.headers(), reply.headers());
     }
     // koipy would ignore it.
-    let meant = OnMessage::new().meant(&compressed(400, "text/plain"));
+    let meant = OnMessage::new().intent(&compressed(400, "text/plain"));
     assert_eq!(meant, Some(refuse("Bad Request")));
 }
 
 async fn acted(layer: ActionLayer<OnMessage>, reply: Response<Bytes>) -> Response<Bytes> {
-    let handler = service_fn(move |_: Request<Full<Bytes>>| {
-        let reply = reply.clone().map(Full::<Bytes>::from);
-        async { Ok::<_, Infallible>(reply) }
-    });
-    let request = Request::post("/").body("{}".into()).unwrap();
-    let (head, body) = layer.layer(handler).oneshot(request).await.unwrap().into_parts();
-    Response::from_parts(head, body.collect().await.unwrap().to_bytes())
+    let service =
+        service(&layer, move |_: Req| std::future::ready(Ok(reply.clone().map(TestBody::from))));
+    let (head, body) = service.oneshot(post("/", "{}")).await.unwrap().into_parts();
+    Response::from_parts(head, body_of(body).await)
 }
 
 // ===== The law =====
@@ -319,9 +317,9 @@ proptest! {
         prop_assert_eq!(&labelled.action(&labelled.reply(&action)), &action);
         let wire = OnResult::new().reply(&action);
         prop_assert_eq!(&OnResult::new().action(&wire), &action);
-        // It does what it seems to, but for a refusal without a word.
+        // It does what it seems to, except a refusal without a text.
         if action != refuse("") {
-            prop_assert_eq!(OnResult::new().meant(&wire), None);
+            prop_assert_eq!(OnResult::new().intent(&wire), None);
         }
     }
 
@@ -359,11 +357,11 @@ proptest! {
         let reply = reply.body(Bytes::from(body)).unwrap();
         let contract = OnMessage::new();
         let does = contract.action(&reply);
-        let meant = contract.meant(&reply);
+        let meant = contract.intent(&reply);
         // A failure that was meant is a refusal, and nothing else is.
         let action = meant.unwrap_or(does);
         prop_assert_eq!(matches!(action, Action::Refuse { .. }), status >= 400);
-        // Its wire form is read as what it says.
+        // Its wire form reads back as the same.
         prop_assert_eq!(&contract.action(&contract.reply(&action)), &action);
     }
 }

@@ -1,8 +1,8 @@
 //! Payloads, as koipy sends them.
 
 use serde_json::{Value, json};
-use tower_callback_contract::{Callback, Refusal};
-use tower_callback_koipy::{HookRequest, spelling};
+use tower_callback_contract::{Body, Refusal};
+use tower_callback_koipy::{HookRequest, SPELLING};
 
 const ON_MESSAGE: &str = include_str!("payloads/on_message.json");
 const ON_PRE_SEND: &str = include_str!("payloads/on_pre_send.json");
@@ -11,7 +11,7 @@ const ON_RESULT: &str = include_str!("payloads/on_result.json");
 fn read(body: impl Into<String>) -> Result<HookRequest, Refusal> {
     let body = body.into();
     let by_serde = serde_json::from_str(&body).ok();
-    let read = HookRequest::try_from(&Callback::new(body.into(), spelling));
+    let read = HookRequest::try_from(&Body::new(body, SPELLING));
     assert_eq!(by_serde.as_ref(), read.as_ref().ok());
     read
 }
@@ -55,6 +55,14 @@ fn both_spellings_at_once_are_one_field_or_ambiguous() {
 }
 
 #[test]
+fn l04_below_a_free_field_a_name_is_itself() {
+    let proxies = json!({"slaveRequest": {"proxies": [{"first-name": 1, "first_name": 2}]}});
+    read(proxies.to_string()).unwrap();
+    let config = json!({"config": {"from-user": "a", "from_user": "b"}});
+    assert_eq!(read(config.to_string()).unwrap().config.expose()["from-user"], "a");
+}
+
+#[test]
 fn a_task_is_read() {
     let request = read(ON_PRE_SEND).unwrap().slave_request;
     let slave = request.slave.unwrap();
@@ -64,7 +72,7 @@ fn a_task_is_read() {
     let task = request.task.unwrap();
     assert_eq!((task.chat_id, task.message_id), (Some(-1_001_234_567_890), Some(4711)));
     assert_eq!((task.bot_msg_id, task.creator.as_deref()), (Some(4712), Some("10001")));
-    // What is not known is kept.
+    // Unknown fields are kept.
     assert_eq!(request.other.expose()["fresh"], "SECRET-NEW");
 }
 

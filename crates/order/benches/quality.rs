@@ -16,10 +16,9 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, Exp, LogNormal};
 use tokio::time::{Instant, advance, sleep_until};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_callback_contract::{
-    Action, Callback, Contract, Envelope, Exchange, Refusal, Timestamp, Timing,
-};
+use tower_callback_contract::{Body, Contract, Envelope, Refusal, Timestamp, Timing};
 use tower_callback_order::{Hold, OrderLayer, Position};
+use tower_callback_stack::Buffered;
 
 const MESSAGES: usize = 200_000;
 const TARGET: f64 = 0.999;
@@ -174,7 +173,7 @@ fn beyond(traffic: &[Sent]) -> usize {
 async fn deliver(traffic: &[Sent], hold: Hold) -> Vec<(Duration, bool)> {
     let delays = Arc::new(Mutex::new(Vec::with_capacity(traffic.len())));
     let noted = Arc::clone(&delays);
-    let handler = service_fn(move |request: Request<Full<Bytes>>| {
+    let handler = service_fn(move |request: Request<Buffered<Full<Bytes>>>| {
         let extensions = request.extensions();
         let Arrival { at, .. } = extensions.get().expect("sent by us");
         let is_late = matches!(extensions.get(), Some(Position::Late { .. }));
@@ -184,7 +183,7 @@ async fn deliver(traffic: &[Sent], hold: Hold) -> Vec<(Duration, bool)> {
     let service = OrderLayer::for_contract(Replayed).hold(hold).layer(handler);
     let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
     let start = Instant::now();
-    let mut replies = tokio::task::JoinSet::new();
+    let mut responses = tokio::task::JoinSet::new();
     for sent in traffic {
         sleep_until_about(start + Duration::from_secs_f64(sent.arrives)).await;
         let sent_at = wall + Duration::from_secs_f64(sent.sent_at);
@@ -192,12 +191,12 @@ async fn deliver(traffic: &[Sent], hold: Hold) -> Vec<(Duration, bool)> {
         let mut request = Request::post("/").body(Full::from("{}")).expect("a request");
         let arrival = Arrival { at: Instant::now(), conversation: sent.conversation, sent_at };
         request.extensions_mut().insert(arrival);
-        replies.spawn(service.clone().oneshot(request));
+        responses.spawn(service.clone().oneshot(request));
         // It arrives before the next one.
         tokio::task::yield_now().await;
-        while replies.try_join_next().is_some() {}
+        while responses.try_join_next().is_some() {}
     }
-    while replies.join_next().await.is_some() {}
+    while responses.join_next().await.is_some() {}
     drop(service);
     Arc::into_inner(delays).expect("nobody else").into_inner().expect("no panic")
 }
@@ -218,7 +217,7 @@ struct Arrival {
     sent_at: Timestamp,
 }
 
-/// Finds what it is to know beside the body.
+/// Finds what identifies a message in the extensions, where the bench has put it.
 struct Replayed;
 
 impl Contract for Replayed {
@@ -230,21 +229,8 @@ impl Contract for Replayed {
         Timing::new(Duration::from_secs(60), Duration::from_secs(3_600))
     }
 
-    fn exchange(&self, _: &Callback) -> Exchange {
-        Exchange::OneWay
-    }
-
-    fn identify(&self, head: &request::Parts, _: &Callback) -> Result<Envelope, Refusal> {
+    fn identify(&self, head: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
         let Arrival { conversation, sent_at, .. } = head.extensions.get().expect("sent by us");
-        let conversation = Some(conversation.to_string());
-        Ok(Envelope { id: None, conversation, sent_at: Some(*sent_at) })
-    }
-
-    fn action(&self, _: &Response<Bytes>) -> Action {
-        Action::Accept
-    }
-
-    fn reply(&self, _: &Action) -> Response<Bytes> {
-        Response::default()
+        Ok(Envelope::default().conversation(conversation.to_string()).sent_at(*sent_at))
     }
 }

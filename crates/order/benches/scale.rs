@@ -12,19 +12,18 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{Request, Response};
+use http::{Request, Response, request};
 use http_body_util::Full;
 use tower::{Layer, Service, ServiceExt, service_fn, util::BoxCloneSyncService};
-use tower_callback_contract::{Id, ReceiveLayer, Timestamp, Timing};
-use tower_callback_order::{
-    Hold, OrderLayer,
-    lanes::{Arrival, Lanes, Limits, Message},
-};
-use tower_callback_wulai::MessageDelivery;
+use tower_callback_contract::{Body, Contract, Envelope, Id, Refusal, Timestamp, Timing, ValueRef};
+use tower_callback_order::{Hold, OrderLayer};
+use tower_callback_stack::{Buffered, ReceiveLayer};
 
 type Req = Request<Full<Bytes>>;
-type Res = Response<Full<Bytes>>;
-type Reply = BoxFuture<'static, Result<Res, Infallible>>;
+/// What a handler gets.
+type Handled = Request<Buffered<Full<Bytes>>>;
+/// A delivery that waits for its response.
+type Held<B> = BoxFuture<'static, Result<Response<B>, Infallible>>;
 
 const HOLD: Duration = Duration::from_secs(1);
 
@@ -35,7 +34,6 @@ fn main() {
     }
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().expect("a runtime");
-    lanes();
     runtime.block_on(async { idle() });
     memory(&runtime);
     for (name, conversations) in [("in one conversation", 1), ("each in its own", u64::MAX)] {
@@ -47,39 +45,34 @@ fn main() {
     flood();
 }
 
-fn order() -> OrderLayer<MessageDelivery> {
-    let timing = Timing::new(Duration::from_secs(3_600), Duration::from_secs(7_200));
-    OrderLayer::for_contract(MessageDelivery::with_timing(timing))
+fn order() -> OrderLayer<Messages> {
+    OrderLayer::for_contract(Messages)
         .max_held(usize::MAX)
         .max_per_lane(usize::MAX)
         .max_held_bytes(usize::MAX)
 }
 
 /// Polled until they wait, and kept.
-fn held<S>(service: &S, messages: u64) -> Vec<Reply>
+fn held<S, B>(service: &S, messages: u64) -> Vec<Held<B>>
 where
-    S: Service<Req, Response = Res, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    S: Service<Req, Response = Response<B>, Error = Infallible, Future: Send>,
+    S: Clone + Send + 'static,
+    B: 'static,
 {
-    let replies = (0..messages).map(|number| {
-        let mut reply = service.clone().oneshot(message(number, number)).boxed();
-        assert!((&mut reply).now_or_never().is_none(), "it waits");
-        reply
+    let responses = (0..messages).map(|number| {
+        let mut response = service.clone().oneshot(message(number, number)).boxed();
+        assert!((&mut response).now_or_never().is_none(), "it waits");
+        response
     });
-    replies.collect()
+    responses.collect()
 }
 
 fn memory(runtime: &tokio::runtime::Runtime) {
     const MESSAGES: u64 = 100_000;
     let _entered = runtime.enter();
-    // Boxed, as axum's handlers are.
-    let waiting = BoxCloneSyncService::new(service_fn(|request: Req| async move {
-        pending::<()>().await;
-        drop(request);
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))
-    }));
-    let receive = ReceiveLayer::new(MessageDelivery::new());
-    let ordered = receive.layer(order().hold(Hold::fixed(HOLD)).layer(waiting.clone()));
-    let received = receive.layer(waiting);
+    let receive = ReceiveLayer::for_contract(Messages);
+    let ordered = receive.layer(order().hold(Hold::fixed(HOLD)).layer(waiting()));
+    let received = receive.layer(waiting());
     // What the allocator and the clock take once is there after the first.
     let _warm = (held(&received, 1_000), held(&ordered, 1_000));
     let start = resident();
@@ -96,53 +89,32 @@ fn memory(runtime: &tokio::runtime::Runtime) {
     drop((plain, in_order));
 }
 
-/// The state alone, without the futures that wait.
-fn lanes() {
-    const MESSAGES: u64 = 100_000;
-    let limits = Limits {
-        per_lane: usize::MAX,
-        overall: usize::MAX,
-        bytes: usize::MAX,
-        strict: Duration::ZERO,
-        memory: Duration::ZERO,
-        idle: 0,
-        refuses_late: false,
-    };
-    let now = tokio::time::Instant::now();
-    let mut lanes = Lanes::new(limits);
-    let start = resident();
-    for number in 0..MESSAGES {
-        let sent_at = Timestamp::from_millis(number * 7_919 % MESSAGES).expect("a time");
-        let id = Id::new("chat", &number.to_string());
-        let message = Some(Message { sent_at, id });
-        let arrival = Arrival { lane: 1, message, deadline: now + HOLD, bytes: 1 };
-        let arrived = lanes.arrive(now, arrival, || std::sync::Arc::new(()));
-        assert!(arrived.place.is_ok() && !arrived.goes);
-    }
-    println!(
-        "the state of a held message, besides the future that waits: {} B",
-        (resident() - start) / MESSAGES
-    );
-    // The next measure is not to find its memory free.
-    std::mem::forget(lanes);
+/// A handler that never ends. Boxed, as axum's are.
+fn waiting<B: Send + 'static>() -> BoxCloneSyncService<Request<B>, Response<Full<Bytes>>, Infallible>
+{
+    BoxCloneSyncService::new(service_fn(|request: Request<B>| async move {
+        pending::<()>().await;
+        drop(request);
+        Ok(Response::new(Full::default()))
+    }))
 }
 
 async fn release(name: &str, conversations: u64, messages: u64) {
     let handler =
-        service_fn(async |_: Req| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+        service_fn(async |_: Handled| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
     let service = order().hold(Hold::fixed(HOLD)).layer(handler);
-    let mut replies = tokio::task::JoinSet::new();
+    let mut responses = tokio::task::JoinSet::new();
     let mut start = Instant::now();
     // The worst order: each goes before all that wait.
     for number in (0..messages).rev() {
-        replies.spawn(service.clone().oneshot(message(number % conversations, number)));
+        responses.spawn(service.clone().oneshot(message(number % conversations, number)));
     }
     tokio::task::yield_now().await;
     let taken_in = start.elapsed();
     start = Instant::now();
-    while let Some(reply) = replies.join_next().await {
-        let Ok(reply) = reply.expect("no panic");
-        assert_eq!(reply.status(), 200);
+    while let Some(response) = responses.join_next().await {
+        let Ok(response) = response.expect("no panic");
+        assert_eq!(response.status(), 200);
     }
     let released = start.elapsed();
     let each = |took: Duration| took.as_nanos() / u128::from(messages);
@@ -156,20 +128,20 @@ async fn release(name: &str, conversations: u64, messages: u64) {
 fn idle() {
     const CONVERSATIONS: u64 = 1_000_000;
     let handler =
-        service_fn(async |_: Req| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
+        service_fn(async |_: Handled| Ok::<_, Infallible>(Response::new(Full::<Bytes>::default())));
     let layer = order();
     let mut service = layer.layer(handler);
     let mut touch = |from: u64, count: u64| {
         for number in from..from + count {
-            let Ok(reply) = service.call(message(number, 1)).now_or_never().expect("no waiting");
-            assert_eq!(reply.status(), 200);
+            let Ok(response) = service.call(message(number, 1)).now_or_never().expect("no waiting");
+            assert_eq!(response.status(), 200);
         }
     };
     touch(0, 1_000);
     let start = resident();
     touch(1_000, CONVERSATIONS);
     let grown = resident().saturating_sub(start);
-    let lanes = layer.gauges().lanes as u64;
+    let lanes = layer.stats().lanes as u64;
     println!(
         "{CONVERSATIONS} conversations of one message: {lanes} are remembered, {} B each",
         grown / lanes
@@ -179,7 +151,7 @@ fn idle() {
 /// How long calls of other conversations take while one of them floods.
 fn flood() {
     const CALLS: u64 = 200_000;
-    let handler = service_fn(async |request: Req| {
+    let handler = service_fn(async |request: Handled| {
         if request.headers().contains_key("slow") {
             pending::<()>().await;
         }
@@ -193,16 +165,16 @@ fn flood() {
         for (service, took) in [(&mut quiet, &mut alone), (&mut flooded, &mut beside)] {
             let request = message(number % 1_000, number);
             let start = Instant::now();
-            let reply = service.call(request).now_or_never();
+            let response = service.call(request).now_or_never();
             took.push(start.elapsed());
-            assert!(reply.is_some());
+            assert!(response.is_some());
         }
         let mut request = message(u64::MAX, number);
         request.headers_mut().insert("slow", http::HeaderValue::from_static("1"));
-        let mut reply = flooded.call(request).boxed();
-        match (&mut reply).now_or_never() {
+        let mut response = flooded.call(request).boxed();
+        match (&mut response).now_or_never() {
             Some(_) => refused += 1,
-            None => waiting.push(reply),
+            None => waiting.push(response),
         }
     }
     assert_eq!((waiting.len(), refused), (65, CALLS - 65));
@@ -241,4 +213,24 @@ fn resident() -> u64 {
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
     let kib: u64 = line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("KiB");
     kib * 1024
+}
+
+/// A platform that sends messages of conversations, and waits long for their responses.
+struct Messages;
+
+impl Contract for Messages {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn timing(&self) -> Timing {
+        Timing::new(Duration::from_secs(3_600), Duration::from_secs(7_200))
+    }
+
+    fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        let id = body.field("msg_id")?.and_then(|id| Id::from_json(self.name(), id));
+        let user = body.field("user_id")?.and_then(ValueRef::as_str).map(str::to_owned);
+        let sent_at = body.field("msg_ts")?.and_then(Timestamp::from_json);
+        Ok(Envelope::new(id).conversation(user).sent_at(sent_at))
+    }
 }

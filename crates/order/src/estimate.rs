@@ -2,28 +2,27 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// The hold that gets a share of messages handled in order: constant in memory and time.
+/// Estimates the hold that handles a share of messages in order, in constant memory and time.
 ///
-/// A decaying histogram of the holds that would have been needed of late gives the hold that all but
-/// an allowed share would have been content with. The hold that a message would have needed of
-/// others is zero if none that was sent after it came before it, or else the time since the first
-/// of these came.
+/// A message needs a hold of the others if one that was sent after it came before it: as long as
+/// the time since the first of these came. A decaying histogram of the holds that recent messages
+/// needed gives the hold that was enough for all but an allowed share.
 ///
-/// A quantile so far out, of so few messages, errs. So the allowance is not simply `1 - target`: it
-/// shrinks a little with each message that came too late, and grows a little with each that did
-/// not, such that it stays only where the target is met: adaptive conformal inference (Gibbs and
-/// Candès, 2021).
+/// Such an extreme quantile of few messages is unreliable, so the allowance is not simply `1 -
+/// target`. It shrinks a little with each late message and grows a little with each other one, and
+/// is stable only where the target is met: adaptive conformal inference (Gibbs and Candès, 2021).
 #[derive(Clone, Debug)]
 pub(crate) struct Estimate {
     max: Duration,
     /// The share of messages that may be late.
     tolerance: f64,
-    /// The share of late ones that the hold goes for now. Below zero, none that was seen suffices.
+    /// The share of late messages that the hold aims at now. Below zero, no hold that was needed so
+    /// far is enough.
     allowance: f64,
-    /// Weights of needed holds: none, then in steps of an eighth of an octave from a millisecond.
+    /// Weights of needed holds: zero, then in steps of an eighth of an octave from a millisecond.
     buckets: [f64; BUCKETS],
     total: f64,
-    /// The next one's weight: it grows, instead of all others shrinking.
+    /// The weight of the next message. It grows, so that the others need not shrink.
     weight: f64,
     last: Instant,
     growth: f64,
@@ -38,16 +37,16 @@ const BUCKETS: usize = 1 + 14 * 8;
 // shorter one swings.
 const MEMORY: f64 = 0.25;
 const STEP: f64 = 0.1;
-/// How long it takes for what was seen to weigh a third of what is seen now.
+/// After this time, a message weighs a third of one that comes now.
 const LONG_AGO: Duration = Duration::from_secs(600);
-/// What is aimed at is a little better than what is asked for.
+/// The estimate aims a little higher than it is asked to.
 const MARGIN: f64 = 0.95;
 const ALLOWANCES: (f64, f64) = (-2.0, 2.0);
-/// How much longer than the longest that was needed of late a hold is, if that does not suffice.
+/// By which factor a hold exceeds the longest that recent messages needed, if that was not enough.
 const RESERVE: f64 = 1.5;
 
 impl Estimate {
-    /// An estimate of the hold that gets this share of messages handled in order.
+    /// An estimate of the hold that handles this share of messages in order.
     pub(crate) fn new(now: Instant, target: f64, max: Duration) -> Self {
         let tolerance = 1.0 - target;
         let arrivals = (MEMORY / tolerance).max(32.0);
@@ -69,13 +68,13 @@ impl Estimate {
         self.hold
     }
 
-    /// Takes in what a message would have needed, and whether it came too late for its place.
+    /// Takes in the hold that a message needed, and whether it came too late for its place.
     pub(crate) fn observe(&mut self, now: Instant, needed: Duration, was_late: bool) {
-        // What comes too late for any hold is not paid for by the others.
+        // The others do not pay for a message that no hold can help.
         if needed > self.max {
             return;
         }
-        // In little traffic, what was needed an hour ago says nothing of now.
+        // In little traffic, the holds of an hour ago say nothing of now.
         let since = now.duration_since(self.last);
         if since > LONG_AGO / 600 {
             self.weight *= since.div_duration_f64(LONG_AGO).min(100.0).exp();
@@ -95,9 +94,9 @@ impl Estimate {
         self.hold = self.wanted().min(self.max);
     }
 
-    /// The shortest hold that all but the allowed share would have been content with.
+    /// The shortest hold that was enough for all but the allowed share.
     fn wanted(&self) -> Duration {
-        // Of what is long past, less than a thousandth of a message is left.
+        // Less than a thousandth of a message is left of those that came long ago.
         let (mut late, reserve) = if self.allowance > 0.0 {
             (self.total * self.allowance, 1.0)
         } else {

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// How long a message is held so that one that was sent before it can pass.
+/// How long a message is held, so that one that was sent before it can go first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hold {
     pub(crate) kind: Kind,
@@ -11,18 +11,18 @@ pub struct Hold {
 pub(crate) enum Kind {
     None,
     Fixed(Duration),
-    /// The share of messages that are to be handled in order.
+    /// The share of messages to handle in order.
     Adaptive(f64),
 }
 
-/// Longer than anybody waits. Beyond this, sums of times would end.
+/// Longer than anybody waits. Sums with longer durations could overflow.
 pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 impl Hold {
-    /// The longest [adaptive](Self::adaptive) hold, unless it is set: 1 s.
+    /// The longest [adaptive](Self::adaptive) hold, unless [`max`](Self::max) sets it: 1 s.
     pub const DEFAULT_MAX: Duration = Duration::from_secs(1);
 
-    /// No hold: messages are handled as they come, one at a time in each conversation.
+    /// No hold: messages go as they come, one at a time in each conversation.
     #[must_use]
     pub const fn none() -> Self {
         Self { kind: Kind::None, max: Duration::ZERO }
@@ -35,11 +35,11 @@ impl Hold {
         Self { kind: Kind::Fixed(hold), max: hold }
     }
 
-    /// As long as the traffic of late needs it for this share of messages to be handled in order,
-    /// but no longer than [`max`](Self::max). Traffic that comes in order is not held at all.
+    /// As long as recent traffic needed it to handle this share of messages in order, but no longer
+    /// than [`max`](Self::max). Traffic that comes in order is not held at all.
     ///
-    /// It is the share of all messages, and the hold of all: where one conversation in a thousand is
-    /// in disorder, the others are held for it.
+    /// It is a share of all messages, and one hold for all: where one conversation in a thousand is
+    /// in disorder, the others are held too.
     ///
     /// # Panics
     /// If the share is not above 0 and below 1.
@@ -49,7 +49,7 @@ impl Hold {
         Self { kind: Kind::Adaptive(target), max: Self::DEFAULT_MAX }
     }
 
-    /// The longest hold of an [adaptive](Self::adaptive) one. Default: 1 s. At most 15 s.
+    /// Bounds an [adaptive](Self::adaptive) hold. Default: 1 s. At most 15 s.
     #[must_use]
     pub const fn max(mut self, max: Duration) -> Self {
         self.max = max;
@@ -58,7 +58,7 @@ impl Hold {
 }
 
 impl Default for Hold {
-    /// An adaptive hold that gets 999 of 1000 messages handled in order.
+    /// An adaptive hold that handles 999 of 1000 messages in order.
     fn default() -> Self {
         Self::adaptive(0.999)
     }

@@ -8,39 +8,39 @@ use tower_callback_contract::Id;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Position {
-    /// After all that were sent before it and had come, as far as its conversation is
-    /// [remembered](crate::OrderLayer::memory).
+    /// After all messages that were sent before it and had come, as far as the layer
+    /// [remembers](crate::OrderLayer::forget_after) the conversation.
     InOrder {
         /// How long it was held.
         held: Duration,
     },
-    /// As above, but before its hold was over: its platform would not have waited for it.
+    /// The same, but before its hold was over: the platform would have disconnected.
     Hurried {
         /// How long it was held.
         held: Duration,
     },
-    /// After one that was sent later. Handled at once all the same.
+    /// After a message that was sent later. It goes at once all the same.
     Late {
-        /// How much later that one was sent.
+        /// How much later that message was sent.
         by: Duration,
-        /// Its id, if it has one.
+        /// The id of that message, if it has one.
         after: Option<Id>,
     },
-    /// Nothing orders it, so it was not held.
+    /// It has no place in the order, so the layer did not hold it.
     Unordered(Unordered),
 }
 
-/// Why nothing orders a message.
+/// Why a message has no place in the order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Unordered {
-    /// It does not say when it was sent, or not so that it can be read.
+    /// It does not say when it was sent, or the contract cannot read what it says.
     NoTime,
-    /// It says that it was sent more than a minute from now, so either clock is wrong.
+    /// It says that it was sent more than a minute from now, so one of the clocks is wrong.
     Future,
     /// It does not say which conversation it belongs to.
     NoConversation,
-    /// The platform waits for the reply itself: holding it would hold the user's answer.
+    /// The platform waits for the response itself: a hold would delay what its user sees.
     Synchronous,
 }
 
@@ -48,18 +48,17 @@ pub enum Unordered {
 mod extract {
     use axum_core::extract::FromRequestParts;
     use http::{StatusCode, request::Parts};
+    use tower_callback_contract::extension;
 
     use super::Position;
 
-    /// Rejects with 500 where no order layer stands outside of the handler.
+    /// Rejects with 500 where no order layer stands around the handler.
     impl<S: Sync> FromRequestParts<S> for Position {
         type Rejection = (StatusCode, &'static str);
 
         async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
-            parts.extensions.get().cloned().ok_or((
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "no `Position`: the route has no order layer, or was not called by POST",
-            ))
+            let missing = "no `Position`: the route has no order layer, or was not called by POST";
+            extension(parts, missing).cloned()
         }
     }
 }

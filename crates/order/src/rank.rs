@@ -5,7 +5,7 @@ use tower_callback_contract::{Id, Timestamp};
 /// Where a message stands among those of its conversation: by the time it was sent, then by its
 /// id, then by its arrival.
 #[derive(Clone, Debug)]
-pub struct Rank {
+pub(crate) struct Rank {
     pub(crate) sent_at: Timestamp,
     pub(crate) id: Option<Id>,
     pub(crate) arrival: u64,
@@ -13,19 +13,17 @@ pub struct Rank {
 
 impl Rank {
     /// Its id, if it has one.
-    #[must_use]
-    pub fn id(&self) -> Option<&Id> {
+    pub(crate) fn id(&self) -> Option<&Id> {
         self.id.as_ref()
     }
 
     /// How much later than at this time it was sent.
-    #[must_use]
-    pub fn sent_after(&self, sent_at: Timestamp) -> Duration {
+    pub(crate) fn sent_after(&self, sent_at: Timestamp) -> Duration {
         Duration::from_micros(self.sent_at.as_micros().saturating_sub(sent_at.as_micros()))
     }
 
-    /// Whether both are the same message, which may have arrived twice.
-    pub(crate) fn is_copy_of(&self, other: &Self) -> bool {
+    /// Whether both are the same message, delivered twice.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         self.sent_at == other.sent_at && self.text() == other.text()
     }
 
@@ -97,6 +95,6 @@ mod tests {
             at(3, "", 0),
         ];
         assert!(ranks.is_sorted_by(|one, other| one < other));
-        assert!(ranks[3].is_copy_of(&ranks[4]) && !ranks[2].is_copy_of(&ranks[3]));
+        assert!(ranks[3].is_same_as(&ranks[4]) && !ranks[2].is_same_as(&ranks[3]));
     }
 }

@@ -1,38 +1,26 @@
-//! Documents as whoever looks for violations sees them: only so far.
+//! Documents as the search for violations sees them: only so far.
 //!
 //! Whether a document matches is decided in a time that its length bounds. To say where it does not
 //! is another matter: a schema whose branches lead to the same child has its violations collected
-//! once for each way there, and twenty levels of a few bytes each make millions. So the looking is
-//! paid for; when the money is spent, every list is at its end and nothing more is found.
+//! once for each way there, and twenty levels of a few bytes each make millions. So each
+//! access draws on a budget. Once it is spent, iterators end and no more violations are reported.
 
-use std::{borrow::Cow, cell::Cell};
+use std::borrow::Cow;
 
 use jsonschema::{
     JsonType,
-    json::{Array, Json, Node, NodeIdentity, Object},
+    json::{Array, Json, JsonNumber, Node, NodeIdentity, Object},
 };
 use serde_json::{Number, Value};
 use tower_callback_contract::{Document, Fields, Items, ValueRef};
 
-use crate::{equal, report::cut};
-
-/// The most violations that are counted in one document, those in branches included.
-pub(crate) const MAX_COUNTED: u32 = 256;
-
-/// How many values are looked at, one as often as a rule does. Twice what a mebibyte holds.
-const MAX_LOOKS: usize = 1_000_000;
+use crate::{budget::Budget, report::cut, unique::is_unique};
 
 /// Where names are cut: each violation keeps those on its way.
 const MAX_NAME: usize = 256;
 
 /// The representation for [`jsonschema`].
 pub(crate) struct Bounded;
-
-/// What may still be spent on one document.
-pub(crate) struct Budget {
-    looks: Cell<usize>,
-    violations: Cell<u32>,
-}
 
 /// A value of a document, while there is money to look at it.
 #[derive(Clone, Copy)]
@@ -41,27 +29,6 @@ pub(crate) struct Seen<'a> {
     // None where it is only asked whether the document matches, and for the name of a field, which
     // is paid for where it stands.
     budget: Option<&'a Budget>,
-}
-
-// ===== impl Budget =====
-
-impl Default for Budget {
-    fn default() -> Self {
-        Self { looks: Cell::new(MAX_LOOKS), violations: Cell::new(MAX_COUNTED) }
-    }
-}
-
-impl Budget {
-    fn is_spent(&self) -> bool {
-        self.looks.get() == 0 || self.violations.get() == 0
-    }
-
-    /// Pays for a look at so many bytes; false if there is nothing left.
-    fn pay(&self, bytes: usize) -> bool {
-        let looks = 1 + bytes / 64;
-        self.looks.set(self.looks.get().saturating_sub(looks));
-        !self.is_spent()
-    }
 }
 
 // ===== impl Seen =====
@@ -117,7 +84,7 @@ impl Json for Bounded {
 impl<'a> Node<'a, Bounded> for Seen<'a> {
     type Object = SeenObject<'a>;
     type Array = SeenArray<'a>;
-    type Number = &'a Number;
+    type Number = SeenNumber<'a>;
 
     fn as_object(&self) -> Option<SeenObject<'a>> {
         let fields = self.value.as_object()?;
@@ -134,8 +101,12 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
         self.pay(text.len()).then_some(Cow::Borrowed(text))
     }
 
-    fn as_number(&self) -> Option<&'a Number> {
-        self.value.as_number()
+    fn as_number(&self) -> Option<SeenNumber<'a>> {
+        self.is_number().then_some(SeenNumber(self.value))
+    }
+
+    fn is_number(&self) -> bool {
+        self.value.is_number()
     }
 
     fn as_boolean(&self) -> Option<bool> {
@@ -154,7 +125,7 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
             JsonType::Object
         } else if value.as_array().is_some() {
             JsonType::Array
-        } else if value.as_number().is_some() {
+        } else if value.is_number() {
             JsonType::Number
         } else if value.as_bool().is_some() {
             JsonType::Boolean
@@ -164,15 +135,13 @@ impl<'a> Node<'a, Bounded> for Seen<'a> {
     }
 
     fn equals_value(&self, expected: &Value) -> bool {
-        equal::is(self.value, expected)
+        self.value == *expected
     }
 
     /// What a violation shows of the value, and nothing else asks for.
     fn to_value(&self) -> Cow<'a, Value> {
         let Some(budget) = self.budget else { return Cow::Borrowed(&HIDDEN) };
-        let is_spent = budget.is_spent();
-        budget.violations.set(budget.violations.get().saturating_sub(1));
-        Cow::Borrowed(if is_spent { &UNSURE } else { &HIDDEN })
+        Cow::Borrowed(if budget.pay_violation() { &HIDDEN } else { &UNSURE })
     }
 
     fn identity(&self) -> Option<NodeIdentity> {
@@ -206,21 +175,14 @@ impl<'a> Object<'a, Bounded> for SeenObject<'a> {
     }
 }
 
-impl<'a> SeenObject<'a> {
-    /// The next field by its whole name.
-    pub(crate) fn next_whole(&mut self) -> Option<(&'a str, Seen<'a>)> {
-        let (name, value) = self.fields.next()?;
-        self.node.pay(name.len()).then(|| (name, self.node.of(value)))
-    }
-}
-
 impl<'a> Iterator for SeenObject<'a> {
     type Item = (&'a str, Seen<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, value) = self.next_whole()?;
+        let (name, value) = self.fields.next()?;
         let name_len = if self.node.budget.is_some() { MAX_NAME } else { name.len() };
-        Some((cut(name, name_len), value))
+        let is_paid = self.node.pay(name.len());
+        is_paid.then(|| (cut(name, name_len), self.node.of(value)))
     }
 }
 
@@ -243,7 +205,7 @@ impl<'a> Array<'a, Bounded> for SeenArray<'a> {
     }
 
     fn is_unique(&self) -> bool {
-        equal::is_unique(self.clone())
+        is_unique(&self.items, |bytes| self.node.pay(bytes))
     }
 }
 
@@ -253,5 +215,34 @@ impl<'a> Iterator for SeenArray<'a> {
     fn next(&mut self) -> Option<Seen<'a>> {
         let value = self.items.next()?;
         self.node.pay(0).then(|| self.node.of(value))
+    }
+}
+
+/// A number as it is written, to the last digit.
+pub(crate) struct SeenNumber<'a>(ValueRef<'a>);
+
+impl JsonNumber for SeenNumber<'_> {
+    fn as_u64(&self) -> Option<u64> {
+        self.0.as_u64()
+    }
+
+    fn as_i64(&self) -> Option<i64> {
+        self.0.as_i64()
+    }
+
+    fn as_f64(&self) -> Option<f64> {
+        self.0.as_f64()
+    }
+
+    fn as_str(&self) -> Cow<'_, str> {
+        Cow::Borrowed(self.0.raw())
+    }
+
+    fn to_number(&self) -> Cow<'_, Number> {
+        Cow::Owned(self.0.as_number().unwrap_or_else(|| 0.into()))
+    }
+
+    fn is_integer(&self) -> bool {
+        self.0.is_integer()
     }
 }

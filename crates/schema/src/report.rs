@@ -4,9 +4,13 @@ use std::{
 };
 
 use jsonschema::{ValidationError, Validator, error::ValidationErrorKind};
-use tower_callback_contract::{ValueRef, Violation, Violations};
+use tower_callback_contract::ValueRef;
+use tower_callback_contract::{Violation, Violations};
 
-use crate::bounded::{Bounded, Budget, Seen, is_sure};
+use crate::{
+    bounded::{Bounded, Seen, is_sure},
+    budget::Budget,
+};
 
 /// How many violations are listed; the others are counted.
 const MAX_LISTED: usize = 32;

@@ -1,9 +1,8 @@
 use std::{fmt, sync::Arc};
 
-use bytes::Bytes;
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind};
 use serde_json::Value;
-use tower_callback_contract::{Callback, Document, ValueRef, Violations, as_written};
+use tower_callback_contract::{Document, Pointer, Spelling, ValueRef, Violations};
 
 use crate::{
     bounded::{Bounded, Seen},
@@ -12,16 +11,16 @@ use crate::{
 
 /// A JSON Schema, compiled. Cheap to clone.
 ///
-/// The draft is that of its `$schema`, by default 2020-12. References lead to places in it and to
-/// the meta-schemas, nowhere else: nothing is fetched. Patterns are matched in linear time, and so
-/// have neither look-around nor back-references. `format` is what the draft makes of it: in 2020-12
-/// it checks nothing.
+/// Its `$schema` names the draft; the default is 2020-12. References lead to places in the schema and
+/// to the meta-schemas only: nothing is fetched. Patterns are matched in linear time, so they have
+/// neither look-around nor back-references. `format` means what the draft says: in 2020-12 it checks
+/// nothing.
 #[derive(Clone)]
 pub struct Schema {
     compiled: Arc<Validator<Bounded>>,
 }
 
-/// A schema is no JSON Schema, and where.
+/// A document that is not a JSON Schema, and where it is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the schema is wrong at `{pointer}`: {message}")]
 pub struct SchemaError {
@@ -46,8 +45,8 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// Refuses what is no schema of its draft, a pattern that is none or is not linear, and a
-    /// reference to what is not there.
+    /// If the document is not a schema of its draft, a pattern is invalid or not linear, or a
+    /// reference leads nowhere.
     pub fn new(schema: &Value) -> Result<Self, SchemaError> {
         let options = jsonschema::options_for::<Bounded>();
         let options = options.with_pattern_options(PatternOptions::regex()).offline();
@@ -58,17 +57,21 @@ impl Schema {
     /// Compiles the text of a schema, such as a file's.
     ///
     /// # Errors
-    /// Refuses besides what is not JSON, or has a key twice in one object.
+    /// Those of [`new`](Self::new), and if the text is not JSON or has a key twice in one object.
     pub fn from_text(text: &str) -> Result<Self, SchemaError> {
-        let document = Callback::new(Bytes::copy_from_slice(text.as_bytes()), as_written);
-        let wrong = |message| SchemaError { pointer: String::new(), message };
-        let schema = document.json().map_err(|refusal| {
-            wrong(refusal.reason().to_string().replacen("the body", "its text", 1))
-        })?;
-        Self::new(&schema.to_value())
+        let wrong = |said, line, column| SchemaError {
+            pointer: String::new(),
+            message: format!("its text is {said} at line {line}, column {column}"),
+        };
+        let schema = Document::read(text.to_owned(), Spelling::VERBATIM)
+            .map_err(|error| wrong("malformed", error.line(), error.column()))?;
+        if let Some(key) = schema.twice() {
+            return Err(wrong("ambiguous", key.line(), key.column()));
+        }
+        Self::new(&schema.root().to_value())
     }
 
-    /// Compiles the schema that a type derives, as what is read into it must be.
+    /// Compiles the schema that a type derives: that of the documents that can be read into it.
     ///
     /// ```
     /// use serde_json::json;
@@ -86,22 +89,23 @@ impl Schema {
     /// ```
     ///
     /// # Errors
-    /// As [`new`](Self::new): a pattern in an attribute may be none.
+    /// Those of [`new`](Self::new): a pattern in an attribute may be invalid.
     #[cfg(feature = "schemars")]
     pub fn of<T: schemars::JsonSchema>() -> Result<Self, SchemaError> {
         Self::new(schemars::schema_for!(T).as_value())
     }
 
-    /// Holds a value against the schema.
+    /// Validates a value.
     ///
     /// # Errors
-    /// Where it does not match; without the values that do not. At most 32 violations are listed
-    /// and 256 counted, and pointers and messages are cut at 256 bytes.
+    /// Where the value does not match, without quoting it. At most 32 violations are listed and 256
+    /// counted; pointers and messages are cut at 256 bytes.
     pub fn check(&self, value: &Value) -> Result<(), Violations> {
         self.check_ref(Document::from(value).root())
     }
 
-    /// Holds a value of a document against the schema, such as [`Callback::json`].
+    /// Validates a value of a document, such as
+    /// [`Callback::json`](tower_callback_contract::Callback::json).
     ///
     /// # Errors
     /// Those of [`check`](Self::check).
@@ -145,7 +149,7 @@ impl SchemaError {
     }
 }
 
-/// The place of the reference that a message quotes: the error itself has none.
+/// The place of the reference that a message quotes: the error itself does not say it.
 fn reference(schema: &Value, message: &str) -> String {
     let quoted = message.split('\'').nth(1).filter(|quoted| !quoted.is_empty());
     quoted.and_then(|quoted| find(schema, quoted)).unwrap_or_default()
@@ -153,7 +157,7 @@ fn reference(schema: &Value, message: &str) -> String {
 
 fn find(schema: &Value, quoted: &str) -> Option<String> {
     let below = |step: &str, value| {
-        let escaped = step.replace('~', "~0").replace('/', "~1");
+        let escaped = Pointer::escape(step);
         find(value, quoted).map(|rest| format!("/{escaped}{rest}"))
     };
     match schema {

@@ -4,18 +4,23 @@ use std::sync::{
 };
 
 use http::StatusCode;
-use tower_callback_contract::{
-    Callback, Contract, Reason, Refusal, ValueRef, Violation, Violations,
-};
+use tower_callback_contract::ValueRef;
+use tower_callback_contract::{Callback, Contract, Reason, Refusal, Violation, Violations};
 
 use crate::{Schema, report::Values};
 
-/// What a layer and its services share: how to look at a document, and what to do then.
+/// What a layer and its services share: how to validate a document, and what to do then.
 pub(crate) struct Validation<C> {
     pub(crate) contract: Arc<C>,
     pub(crate) schema: Schema,
     pub(crate) settings: Settings,
-    pub(crate) sampled: Arc<AtomicU64>,
+    pub(crate) state: Arc<State>,
+}
+
+/// What a layer and its clones share, whatever their settings: which callback is sampled next.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    sampled: AtomicU64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +29,7 @@ pub(crate) struct Settings {
     pub(crate) mode: Mode,
     pub(crate) status: Option<StatusCode>,
     pub(crate) values: Values,
-    pub(crate) limit: usize,
+    pub(crate) max_reply_bytes: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,21 +51,13 @@ pub(crate) enum Verdict {
     Report(Violations),
 }
 
-// By hand: a derive would ask for `C: Clone`.
-impl<C> Clone for Validation<C> {
-    fn clone(&self) -> Self {
-        let (contract, sampled) = (Arc::clone(&self.contract), Arc::clone(&self.sampled));
-        Self { contract, schema: self.schema.clone(), settings: self.settings, sampled }
-    }
-}
-
 impl<C> Validation<C> {
-    /// Whether the next callback is looked at.
+    /// Whether the next callback is validated.
     pub(crate) fn is_sampled(&self) -> bool {
-        // 2^64 by the golden ratio: its multiples spread as evenly as any.
+        // 2^64 divided by the golden ratio: its multiples spread evenly, whatever the share.
         const STEP: u64 = 0x9E37_79B9_7F4A_7C15;
         let Mode::Sample(share) = self.settings.mode else { return true };
-        let at = self.sampled.fetch_add(STEP, Ordering::Relaxed);
+        let at = self.state.sampled.fetch_add(STEP, Ordering::Relaxed);
         #[expect(clippy::cast_precision_loss, reason = "a share needs no 64 bits")]
         let at = (at >> 11) as f64 / (1_u64 << 53) as f64;
         at < share
@@ -72,7 +69,7 @@ impl<C> Validation<C> {
 }
 
 impl<C: Contract> Validation<C> {
-    /// Holds a document, or what was wrong with reading it, against the schema.
+    /// Validates a document; one that could not be read is a violation too.
     pub(crate) fn check(
         &self,
         callback: &Callback,
@@ -90,7 +87,7 @@ impl<C: Contract> Validation<C> {
         Err(self.verdict(callback, refusal))
     }
 
-    /// Refuses a reply that cannot be looked at.
+    /// Refuses a response that could not be read whole.
     pub(crate) fn unread(&self, callback: &Callback, reason: &Reason) -> Refusal {
         let violations = of_reason(reason);
         self.tell(callback, &violations);
@@ -115,7 +112,7 @@ impl<C: Contract> Validation<C> {
     fn tell(&self, callback: &Callback, violations: &Violations) {
         let (contract, enforced) = (self.contract.name(), self.enforces());
         let id = callback.envelope().id.as_ref().map(tracing::field::display);
-        // The place in the schema: that in the document may be named by the sender.
+        // The place in the schema: the sender may have named the place in the document.
         let first = violations.iter().next().map_or("", |first| &*first.schema_pointer);
         let count = violations.count();
         tracing::warn!(
@@ -127,13 +124,13 @@ impl<C: Contract> Validation<C> {
             "{}",
             match self.settings.side {
                 Side::Request => "a callback does not match its schema",
-                Side::Response => "a reply does not match its schema",
+                Side::Response => "a response does not match its schema",
             }
         );
     }
 }
 
-/// The violations; for what cannot be held against a schema, one that says so.
+/// The violations; for a document that cannot be validated, one with the reason.
 fn of_reason(reason: &Reason) -> Violations {
     match reason.violations() {
         Some(violations) => violations.clone(),

@@ -1,4 +1,4 @@
-//! Documents are held against schemas where they stand; what comes of it is what comes of values.
+//! Validation reads documents where they lie; its verdicts are those on values.
 
 use std::{sync::mpsc, thread, time::Duration};
 
@@ -35,7 +35,7 @@ fn numbers_are_the_same_by_their_worth_and_objects_in_any_order() {
     for ((one, other), are_same) in same.into_iter().chain(different.map(|pair| (pair, false))) {
         let expected = schema(&json!({"enum": [7, one]}));
         assert_eq!(expected.check(&other).is_ok(), are_same, "{one} {other}");
-        // Few are compared with each other, many are not.
+        // Few items are compared with each other, many are hashed.
         for more in [0, 100] {
             let mut items: Vec<_> = (100..100 + more).map(Value::from).collect();
             items.extend([one.clone(), other.clone()]);
@@ -69,7 +69,7 @@ fn a_large_value_may_be_compared_at_every_level() {
     }
 }
 
-/// So many lists of lists of nothing, each in another form.
+/// This many lists of lists of nothing, each of another form.
 fn nested_lists(number: usize) -> Vec<Value> {
     let mut lists = vec![json!([])];
     for at in 0.. {
@@ -137,7 +137,7 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-/// With and without what older drafts have otherwise.
+/// In an old draft and in the latest, which differ in some keywords.
 fn root() -> impl Strategy<Value = Value> {
     let drafts =
         ["http://json-schema.org/draft-07/schema#", "https://json-schema.org/draft/2020-12/schema"];

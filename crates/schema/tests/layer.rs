@@ -3,36 +3,33 @@
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
 use std::{
-    convert::Infallible,
     io,
-    pin::Pin,
-    sync::{Arc, Mutex},
-    task::{Context, Poll},
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, request};
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full, StreamBody, combinators::UnsyncBoxBody};
+use http_body::{Body as _, Frame};
+use http_body_util::{BodyExt, StreamBody};
 use serde_json::{Value, json};
-use tower::{Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{Layer, ServiceBuilder, ServiceExt};
 use tower_callback_contract::{
-    Action, Callback, Content, Contract, Envelope, Exchange, Id, Reason, ReceiveLayer, Refusal,
-    Timing,
+    Action, Body, Callback, Contract, Envelope, Id, Reason, Refusal, Timing,
 };
-use tower_callback_schema::{Schema, SchemaLayer, Validated, Violations};
-use tower_test::mock::{Handle, Mock, pair};
-use tracing::subscriber::NoSubscriber;
-use tracing_subscriber::fmt::MakeWriter;
-
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-type Req = Request<Full<Bytes>>;
-type Res = Response<AnyBody>;
+use tower_callback_schema::{Schema, SchemaLayer, Violations};
+use tower_callback_stack::ReceiveLayer;
+use tower_callback_testkit::{
+    BoxError, Handling, Req, Res, TestBody, around, body_of, capture_events,
+    passes_errors_of_readiness_through, response as reply, service,
+};
 
 #[tokio::test]
 async fn v01_a_request_that_does_not_match_is_refused_with_every_violation() {
-    let (service, _handler) = service(&request());
+    let (service, _play) = around(&request());
     let refused = service.oneshot(post(r#"{"id":"1","count":"secret","list":[1]}"#)).await.unwrap();
     assert_eq!(refused.status(), 400);
     assert_eq!(refused.headers()["content-type"], "application/problem+json");
@@ -49,12 +46,12 @@ async fn v01_a_request_that_does_not_match_is_refused_with_every_violation() {
 
 #[tokio::test]
 async fn v01_what_matches_reaches_the_handler_untouched() {
-    let (service, mut handler) = service(&request());
+    let (service, mut play) = around(&request());
     let body = r#" {"id": "1", "count": 1.0, "new": null} "#;
     let sent = tokio::spawn(service.oneshot(post(body)));
-    let (request, respond) = handler.next_request().await.unwrap();
+    let (request, respond) = play.next_request().await.unwrap();
     assert!(request.extensions().get::<Violations>().is_none());
-    assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), body);
+    assert_eq!(body_of(request.into_body()).await, body);
     respond.send_response(reply(200, "success"));
     assert_eq!(sent.await.unwrap().unwrap().status(), 200);
 }
@@ -65,7 +62,7 @@ async fn v01_the_status_can_be_set() {
         (request().status(StatusCode::UNPROCESSABLE_ENTITY), 422, None),
         (request().status(StatusCode::SERVICE_UNAVAILABLE), 503, Some("1")),
     ] {
-        let (service, _handler) = service(&layer);
+        let (service, _play) = around(&layer);
         let refused = service.oneshot(post("{}")).await.unwrap();
         assert_eq!(refused.status(), status);
         let header = refused.headers().get("retry-after");
@@ -77,34 +74,41 @@ async fn v01_the_status_can_be_set() {
 #[tokio::test]
 async fn v01_values_are_shown_only_if_asked_for() {
     let body = format!(r#"{{"id":"1","count":"secret{}"}}"#, "é".repeat(100_000));
-    let (hidden, _handler) = service(&request());
-    let (shown, _handler) = service(&request().show_values());
-    let hidden = json_of(hidden.oneshot(post(&body)).await.unwrap()).await.to_string();
-    let shown = json_of(shown.oneshot(post(&body)).await.unwrap()).await.to_string();
+    let (hidden, _play) = around(&request());
+    let (shown, _play) = around(&request().show_values());
+    let hidden = json_of(hidden.oneshot(post(body.clone())).await.unwrap()).await.to_string();
+    let shown = json_of(shown.oneshot(post(body)).await.unwrap()).await.to_string();
     assert!(!hidden.contains("secret"), "{hidden}");
     assert!(shown.contains("secret") && shown.len() < 1024, "{shown}");
 }
 
 #[tokio::test]
 async fn v01_what_is_no_json_is_refused_as_such() {
-    let (service, _handler) = service(&request());
-    for (body, code) in [("{", "malformed"), (r#"{"id":"1","id":"2"}"#, "ambiguous")] {
-        let refused = service.clone().oneshot(post(body)).await.unwrap();
-        assert_eq!(refused.status(), 400);
-        assert_eq!(refused.extensions().get::<Refusal>().unwrap().reason().code(), code);
-    }
+    let (service, _play) = around(&request());
+    let refused = service.oneshot(post("{")).await.unwrap();
+    assert_eq!(refused.status(), 400);
+    assert_eq!(refused.extensions().get::<Refusal>().unwrap().reason().code(), "malformed");
+}
+
+/// A key that stands twice is refused where it identifies; elsewhere the last one counts.
+#[tokio::test]
+async fn l03_of_a_key_that_stands_twice_the_last_is_validated() {
+    let (service, _play) = around(&request());
+    let refused = service.oneshot(post(r#"{"id":"1","count":1,"count":"x"}"#)).await.unwrap();
+    let problem = json_of(refused).await;
+    assert_eq!(problem["violations"][0]["pointer"], "/count");
 }
 
 #[tokio::test]
 async fn v02_a_report_lets_the_handler_run_and_tells_it() {
-    let (service, mut handler) = service(&request().report());
+    let (service, mut play) = around(&request().report());
     for (body, keyword) in [(r#"{"count":1}"#, "required"), ("{", "malformed")] {
         let sent = tokio::spawn(service.clone().oneshot(post(body)));
-        let (request, respond) = handler.next_request().await.unwrap();
+        let (request, respond) = play.next_request().await.unwrap();
         let violations = request.extensions().get::<Violations>().unwrap();
         let keywords: Vec<_> = violations.iter().map(|one| &*one.keyword).collect();
         assert_eq!(keywords, [keyword]);
-        assert_eq!(request.into_body().collect().await.unwrap().to_bytes(), body);
+        assert_eq!(body_of(request.into_body()).await, body);
         respond.send_response(reply(200, "success"));
         let response = sent.await.unwrap().unwrap();
         assert!(response.extensions().get::<Refusal>().is_none());
@@ -114,19 +118,18 @@ async fn v02_a_report_lets_the_handler_run_and_tells_it() {
 #[tokio::test]
 async fn v02_a_sample_looks_at_its_share() {
     for (share, expected) in [(0.0, 0..=0), (0.1, 95..=105), (0.5, 495..=505), (1.0, 1000..=1000)] {
-        let seen = Arc::new(Mutex::new(0));
-        let counted = Arc::clone(&seen);
-        let handler = service_fn(move |request: Req| {
-            let looked_at = request.extensions().get::<Violations>().is_some();
-            *counted.lock().unwrap() += usize::from(looked_at);
-            async { Ok::<_, Infallible>(reply(200, "success")) }
-        });
+        let seen: &AtomicUsize = Box::leak(Box::default());
         let layer = request().sample(share);
+        let handle = async |request: Req| {
+            let looked_at = request.extensions().get::<Violations>().is_some();
+            seen.fetch_add(looked_at.into(), Ordering::SeqCst);
+            Ok(reply(200, "success"))
+        };
         // One layer, however many services it makes.
         for _ in 0..1000 {
-            layer.layer(handler.clone()).oneshot(post("{}")).await.unwrap();
+            service(&layer, handle).oneshot(post("{}")).await.unwrap();
         }
-        assert!(expected.contains(&*seen.lock().unwrap()), "{share}: {seen:?}");
+        assert!(expected.contains(&seen.load(Ordering::SeqCst)), "{share}: {seen:?}");
     }
 }
 
@@ -136,49 +139,36 @@ fn a_share_of_more_than_all_is_a_mistake() {
     let _ = request().sample(50.0);
 }
 
-#[test]
-fn v02_an_event_says_where_in_the_schema_and_nothing_of_the_payload() {
-    let log = Log::default();
-    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
-    // and that may have none. With two it asks both.
-    let _other = tracing::Dispatch::new(NoSubscriber::new());
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(log.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-        let body = r#"{"id":"17","count":"secret","secret":{"x":1}}"#;
-        let handler = service_fn(async |_: Req| Ok::<_, Infallible>(reply(200, "{}")));
-        let requests = request().show_values().layer(handler);
-        runtime.block_on(requests.oneshot(post(body))).unwrap();
-        let replies = response().report().layer(handler);
-        runtime.block_on(replies.oneshot(post(body))).unwrap();
-    });
-    let log = log.text();
+#[tokio::test]
+async fn v02_an_event_says_where_in_the_schema_and_nothing_of_the_payload() {
+    let (events, _guard) = capture_events();
+    let body = r#"{"id":"17","count":"secret","secret":{"x":1}}"#;
+    let handle = async |_: Req| Ok(reply(200, "{}"));
+    service(&request().show_values(), handle).oneshot(post(body)).await.unwrap();
+    service(&response().report(), handle).oneshot(post(body)).await.unwrap();
+    let log = events.text();
     for part in ["shop.order", "id=17", "count=1", "/properties/count/type", "enforced=true"] {
         assert!(log.contains(part), "{part} in {log}");
     }
-    assert!(log.contains("a reply does not match its schema") && log.contains("enforced=false"));
+    assert!(log.contains("a response does not match its schema") && log.contains("enforced=false"));
     assert!(!log.contains("secret"), "{log}");
 }
 
 #[tokio::test]
 async fn v03_an_unknown_field_is_fine_and_kept() {
-    let handler = service_fn(async |request: Req| {
+    let service = service(&request(), async |request: Req| {
         let callback: &Callback = request.extensions().get().unwrap();
-        Ok::<_, Infallible>(reply(200, &json!(callback.json().unwrap().get("new")).to_string()))
+        Ok(reply(200, json!(callback.json().unwrap().get("new")).to_string()))
     });
-    let service = request().layer(handler);
     let response = service.oneshot(post(r#"{"id":"1","new":{"a":[1]}}"#)).await.unwrap();
-    assert_eq!(body_of(response).await, r#"{"a":[1]}"#);
+    assert_eq!(text_of(response).await, r#"{"a":[1]}"#);
 }
 
 #[tokio::test]
-async fn v04_a_reply_that_does_not_match_is_a_500() {
-    for (wrong, keyword) in [
-        ("{}", "required"),
-        (r#"{"ok":"secret"}"#, "type"),
-        ("success", "malformed"),
-        (r#"{"ok":true,"ok":true}"#, "ambiguous"),
-    ] {
+async fn v04_a_response_that_does_not_match_is_a_500() {
+    for (wrong, keyword) in
+        [("{}", "required"), (r#"{"ok":"secret"}"#, "type"), ("success", "malformed")]
+    {
         let refused = replied(&response(), "{}", reply(200, wrong)).await;
         assert_eq!(refused.status(), 500);
         let Some(Reason::InvalidReply(violations)) =
@@ -194,10 +184,12 @@ async fn v04_a_reply_that_does_not_match_is_a_500() {
         );
         assert!(!problem.to_string().contains("secret"));
     }
-    let fine = replied(&response(), "{}", reply(201, r#"{"ok":true,"new":1}"#)).await;
+    let mut right = reply(201, r#"{"ok":true,"new":1}"#);
+    right.headers_mut().insert("x-kept", 1.into());
+    let fine = replied(&response(), "{}", right).await;
     assert_eq!(fine.status(), 201);
     assert_eq!(fine.headers()["x-kept"], "1");
-    assert_eq!(body_of(fine).await, r#"{"ok":true,"new":1}"#);
+    assert_eq!(text_of(fine).await, r#"{"ok":true,"new":1}"#);
 }
 
 #[tokio::test]
@@ -206,15 +198,23 @@ async fn v04_the_contracts_fallback_goes_before_the_500() {
     assert_eq!(answered.status(), 200);
     let reason = answered.extensions().get::<Refusal>().unwrap().reason().code();
     assert_eq!(reason, "invalid-reply");
-    assert_eq!(body_of(answered).await, r#"{"ok":"what?"}"#);
+    assert_eq!(text_of(answered).await, r#"{"ok":"what?"}"#);
+
+    // What the handler tells outer layers stays; what the platform does is told anew.
+    let mut wrong = reply(200, "{}");
+    wrong.extensions_mut().insert("kept");
+    wrong.extensions_mut().insert(Action::Retry { after: None });
+    let answered = replied(&response(), r#"{"ask":"what?"}"#, wrong).await;
+    assert_eq!(answered.extensions().get(), Some(&"kept"));
+    assert!(!matches!(answered.extensions().get(), Some(Action::Retry { .. }) | None));
 }
 
 #[tokio::test]
-async fn v04_a_report_lets_the_reply_go_and_marks_it() {
+async fn v04_a_report_lets_the_response_go_and_marks_it() {
     let response = replied(&response().report(), "{}", reply(200, "success")).await;
     let violations = response.extensions().get::<Violations>().unwrap();
     assert_eq!(violations.iter().next().unwrap().keyword, "malformed");
-    assert_eq!((response.status().as_u16(), &*body_of(response).await), (200, "success"));
+    assert_eq!((response.status().as_u16(), &*text_of(response).await), (200, "success"));
     let nothing = replied(&self::response().sample(0.0), "{}", reply(200, "success")).await;
     assert!(nothing.extensions().get::<Violations>().is_none());
 }
@@ -222,61 +222,64 @@ async fn v04_a_report_lets_the_reply_go_and_marks_it() {
 #[tokio::test]
 async fn v04_what_the_platform_does_not_read_is_not_looked_at() {
     for unread in [reply(500, "sorry"), reply(503, ""), reply(204, ""), reply(200, "")] {
-        let (status, body) = (unread.status(), unread.body().size());
+        let (status, length) = (unread.status(), unread.body().size_hint().exact().unwrap());
         let response = replied(&response(), "{}", unread).await;
         assert_eq!(response.status(), status);
         assert!(response.extensions().get::<Refusal>().is_none());
-        assert_eq!(body_of(response).await.len(), body);
+        assert_eq!(text_of(response).await.len() as u64, length);
     }
     // However long it is.
-    let endless = Response::builder().status(500).body(AnyBody::endless()).unwrap();
-    assert_eq!(replied(&response(), "{}", endless).await.status(), 500);
+    assert_eq!(replied(&response(), "{}", reply(500, TestBody::endless())).await.status(), 500);
 }
 
 #[tokio::test]
-async fn v04_a_reply_over_the_limit_is_a_violation() {
-    let layer = response().limit(16);
+async fn v04_a_response_over_the_limit_is_a_violation() {
+    let layer = response().max_reply_bytes(16);
     let fits = r#"{"ok":true     }"#;
     assert_eq!(replied(&layer, "{}", reply(200, fits)).await.status(), 200);
-    for too_large in [reply(200, &format!("{fits} ")), Response::new(AnyBody::endless())] {
-        let refused = replied(&layer, "{}", too_large).await;
+    for too_large in [TestBody::from(format!("{fits} ")), TestBody::endless()] {
+        let refused = replied(&layer, "{}", reply(200, too_large)).await;
         assert_eq!(refused.status(), 500);
         let problem = json_of(refused).await;
-        assert_eq!(problem["violations"][0]["keyword"], "too-large");
+        assert_eq!(problem["violations"][0]["keyword"], "body-too-large");
     }
     let layer = layer.report();
-    let whole = replied(&layer, "{}", reply(200, &format!("{fits} "))).await;
-    assert_eq!(body_of(whole).await.len(), 17);
-    // A stream is not held back to be looked at.
-    let mut endless = replied(&layer, "{}", Response::new(AnyBody::endless())).await;
+    let whole = replied(&layer, "{}", reply(200, format!("{fits} "))).await;
+    assert_eq!(text_of(whole).await.len(), 17);
+    // A stream is not held back to be validated.
+    let mut endless = replied(&layer, "{}", reply(200, TestBody::endless())).await;
     assert!(endless.body_mut().frame().await.is_some());
 }
 
 #[tokio::test]
-async fn v04_a_reply_that_breaks_off_is_a_500() {
+async fn v04_a_response_that_breaks_off_is_a_500() {
     // Also where there is a fallback, which would say that the callback was handled.
     for body in ["{}", r#"{"ask":"what?"}"#] {
         let frames = [
             Ok(Frame::data(Bytes::from_static(b"{"))),
             Err(BoxError::from(io::Error::from(io::ErrorKind::ConnectionReset))),
         ];
-        let broken = AnyBody(StreamBody::new(tokio_stream::iter(frames)).boxed_unsync());
-        let refused = replied(&response(), body, Response::new(broken)).await;
-        assert_eq!(refused.status(), 500);
-        assert_eq!(refused.extensions().get::<Refusal>().unwrap().reason(), &Reason::HandlerFailed);
+        let stream = TestBody::new(StreamBody::new(tokio_stream::iter(frames)));
+        for broken in [stream, TestBody::broken(16)] {
+            let refused = replied(&response(), body, reply(200, broken)).await;
+            assert_eq!(refused.status(), 500);
+            let refusal = refused.extensions().get::<Refusal>().unwrap();
+            assert_eq!(refusal.reason(), &Reason::HandlerFailed);
+        }
     }
 }
 
 #[tokio::test]
 async fn r05_what_is_not_posted_passes_through_untouched() {
     for layer in [request(), response()] {
-        let (service, mut handler) = service(&layer);
-        let probe = Request::get("/").body(Full::from("probe")).unwrap();
+        let (service, mut play) = around(&layer);
+        let probe = Request::get("/").body("probe".into()).unwrap();
         let sent = tokio::spawn(service.oneshot(probe));
-        let (request, respond) = handler.next_request().await.unwrap();
+        let (request, respond) = play.next_request().await.unwrap();
         assert!(request.extensions().is_empty());
+        assert_eq!(body_of(request.into_body()).await, "probe");
         respond.send_response(reply(200, "not json"));
-        assert_eq!(body_of(sent.await.unwrap().unwrap()).await, "not json");
+        assert_eq!(text_of(sent.await.unwrap().unwrap()).await, "not json");
     }
 }
 
@@ -284,14 +287,14 @@ async fn r05_what_is_not_posted_passes_through_untouched() {
 #[tokio::test]
 async fn all_layers_look_at_one_document() {
     static SEEN: Mutex<Vec<usize>> = Mutex::new(Vec::new());
-    let look = |request: Req| {
+    fn look<B>(request: Request<B>) -> Request<B> {
         let callback: &Callback = request.extensions().get().unwrap();
         SEEN.lock().unwrap().push(callback.json().unwrap().address());
         request
-    };
-    let handler = service_fn(async |_: Req| Ok::<_, Infallible>(reply(200, r#"{"ok":1}"#)));
+    }
+    let handler = Handling(async |_: Req| Ok(reply(200, r#"{"ok":1}"#)));
     let service = ServiceBuilder::new()
-        .layer(ReceiveLayer::new(Orders))
+        .layer(ReceiveLayer::for_contract(Orders))
         .map_request(look)
         .layer(request())
         .map_request(look)
@@ -303,39 +306,51 @@ async fn all_layers_look_at_one_document() {
     assert_eq!((seen.len(), seen.windows(2).all(|two| two[0] == two[1])), (3, true));
 }
 
+#[tokio::test(start_paused = true)]
+async fn is_always_ready() {
+    for layer in both() {
+        tower_callback_testkit::is_always_ready(&layer, order()).await;
+    }
+}
+
 #[tokio::test]
-async fn polls_the_inner_service_ready_for_each_callback() {
-    for layer in [request(), response()] {
-        let handler = service_fn(async |_: Req| Ok::<_, Infallible>(reply(200, r#"{"ok":1}"#)));
-        let mut service = ServiceBuilder::new().layer(layer).concurrency_limit(1).service(handler);
-        for _ in 0..3 {
-            let answer = service.ready().await.unwrap().call(post(r#"{"id":"1"}"#)).await.unwrap();
-            assert_eq!(answer.status(), 200);
-        }
+async fn calls_the_service_that_was_polled_ready() {
+    for layer in both() {
+        let three = [order(), order(), order()];
+        tower_callback_testkit::calls_the_service_that_was_polled_ready(&layer, three).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn keeps_no_place_while_it_waits() {
+    for layer in both() {
+        tower_callback_testkit::keeps_no_place_while_it_waits(&layer, order()).await;
     }
 }
 
 #[tokio::test]
 async fn passes_errors_through() {
-    for layer in [request(), response()] {
-        let (service, mut handler) = service(&layer);
-        let sent = tokio::spawn(service.oneshot(post(r#"{"id":"1"}"#)));
-        let (_, respond) = handler.next_request().await.unwrap();
+    for layer in both() {
+        passes_errors_of_readiness_through(&layer, order()).await;
+        let (service, mut play) = around(&layer);
+        let sent = tokio::spawn(service.oneshot(order()));
+        let (_, respond) = play.next_request().await.unwrap();
         respond.send_error("broken");
         assert_eq!(sent.await.unwrap().unwrap_err().to_string(), "broken");
     }
 }
 
 #[test]
-fn is_send_and_sync() {
+fn is_a_service() {
     fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<Schema>();
     is_send_and_sync::<SchemaLayer<Orders>>();
-    is_send_and_sync::<Validated<(), Orders>>();
+    let handler = Handling(async |_: Req| Ok(reply(200, "{}")));
+    tower_callback_testkit::is_service(&request().layer(handler.clone()));
+    tower_callback_testkit::is_service(&response().layer(handler));
 }
 
-/// A shop's orders. It reads the replies, and one order says what to answer if all else fails.
-#[derive(Clone)]
+/// A shop's orders, of any form. One that asks something says what to answer if all else fails.
 struct Orders;
 
 impl Contract for Orders {
@@ -347,25 +362,9 @@ impl Contract for Orders {
         Timing::new(Duration::from_secs(10), Duration::from_secs(3600))
     }
 
-    fn exchange(&self, _: &Callback) -> Exchange {
-        Exchange::RequestReply
-    }
-
-    fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-        let id = callback.field("id").ok().flatten().and_then(|id| Id::from_json("shop", id));
-        Ok(Envelope { id, ..Envelope::default() })
-    }
-
-    fn action(&self, reply: &Response<Bytes>) -> Action {
-        if reply.status().is_success() {
-            Action::Use(Content::Merge(reply.body().clone()))
-        } else {
-            Action::Retry { after: None }
-        }
-    }
-
-    fn reply(&self, _: &Action) -> Response<Bytes> {
-        Response::default()
+    fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        let id = body.field("id").ok().flatten();
+        Ok(Envelope::new(id.and_then(|id| Id::from_json("shop", id))))
     }
 
     fn fallback(&self, callback: &Callback) -> Option<Response<Bytes>> {
@@ -388,99 +387,31 @@ fn response() -> SchemaLayer<Orders> {
     SchemaLayer::response(Orders, Schema::new(&ok).unwrap())
 }
 
-fn service(layer: &SchemaLayer<Orders>) -> (Validated<Mock<Req, Res>, Orders>, Handle<Req, Res>) {
-    let (mock, mut handle) = pair();
-    handle.allow(u64::MAX);
-    (layer.layer(mock), handle)
+/// For the checks of readiness, whose handler does not respond with JSON.
+fn both() -> [SchemaLayer<Orders>; 2] {
+    [request(), response().report()]
 }
 
-async fn replied(layer: &SchemaLayer<Orders>, body: &str, reply: Res) -> Res {
-    let (service, mut handler) = service(layer);
+async fn replied(layer: &SchemaLayer<Orders>, body: &'static str, reply: Res) -> Res {
+    let (service, mut play) = around(layer);
     let sent = tokio::spawn(service.oneshot(post(body)));
-    let (_, respond) = handler.next_request().await.unwrap();
+    let (_, respond) = play.next_request().await.unwrap();
     respond.send_response(reply);
     sent.await.unwrap().unwrap()
 }
 
-fn post(body: &str) -> Req {
-    Request::post("/").body(Full::from(body.to_owned())).unwrap()
+fn order() -> Req {
+    post(r#"{"id":"1"}"#)
 }
 
-fn reply(status: u16, body: &str) -> Res {
-    let body = AnyBody::from(Bytes::copy_from_slice(body.as_bytes()));
-    Response::builder().status(status).header("x-kept", "1").body(body).unwrap()
+fn post(body: impl Into<TestBody>) -> Req {
+    tower_callback_testkit::post("/", body)
 }
 
-async fn body_of(response: Res) -> String {
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    String::from_utf8(body.into()).unwrap()
+async fn text_of(response: Res) -> String {
+    String::from_utf8(body_of(response.into_body()).await.into()).unwrap()
 }
 
 async fn json_of(response: Res) -> Value {
-    serde_json::from_str(&body_of(response).await).unwrap()
-}
-
-/// Some replies are there at once, some never end, some break off.
-#[derive(Debug)]
-struct AnyBody(UnsyncBoxBody<Bytes, BoxError>);
-
-impl AnyBody {
-    fn endless() -> Self {
-        let frames = std::iter::repeat_with(|| Ok(Frame::data(Bytes::from_static(b"        "))));
-        Self(StreamBody::new(tokio_stream::iter(frames)).boxed_unsync())
-    }
-
-    fn size(&self) -> usize {
-        usize::try_from(self.size_hint().exact().unwrap()).unwrap()
-    }
-}
-
-impl From<Bytes> for AnyBody {
-    fn from(bytes: Bytes) -> Self {
-        Self(Full::new(bytes).map_err(|never| match never {}).boxed_unsync())
-    }
-}
-
-impl Body for AnyBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-/// What was logged.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Log {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'w> MakeWriter<'w> for Log {
-    type Writer = Self;
-
-    fn make_writer(&'w self) -> Self {
-        self.clone()
-    }
+    serde_json::from_str(&text_of(response).await).unwrap()
 }

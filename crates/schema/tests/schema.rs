@@ -42,7 +42,7 @@ fn v05_a_text_that_is_no_json_is_an_error_that_names_the_line() {
 
 #[test]
 fn the_draft_is_the_latest_unless_the_schema_says_otherwise() {
-    // Until draft 2019-09, `dependencies` was a keyword; before 2020-12, lists of `items` were.
+    // Before draft 2020-12, `items` could be a list.
     let tuple = json!({"items": [{"type": "string"}]});
     assert!(Schema::new(&tuple).is_err());
     let mut draft_7 = tuple;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
-/// The body of a callback: it comes in one piece, or the second half of it after a while.
+/// The body of a callback. It arrives whole, or its second half arrives after a pause.
 #[derive(Debug)]
 pub struct Body {
     now: Option<Bytes>,
@@ -17,7 +17,7 @@ pub struct Body {
 }
 
 impl Body {
-    /// Half of it comes at once, the rest after a pause.
+    /// A body whose first half arrives at once, and the rest after a pause.
     #[must_use]
     pub fn slow(mut bytes: Bytes, pause: Duration) -> Self {
         let rest = bytes.split_off(bytes.len() / 2);

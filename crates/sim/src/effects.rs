@@ -1,14 +1,14 @@
-//! What the handlers of the app under test really did.
+//! What the handlers of the app under test did.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
-/// One handler run, as the app under test reports it: a line of JSON. Fields that are not listed
-/// here are ignored.
+/// One handler run, as the app under test records it: a line of JSON. Other fields than these are
+/// ignored.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Effect {
-    /// Which kind of callback it was, such as `wulai.delivery`: ids are unique among those only.
+    /// The kind of callback, such as `wulai.delivery`. Ids are unique within one kind only.
     #[serde(default)]
     pub callback: Option<String>,
     /// The id of the callback.
@@ -26,7 +26,7 @@ pub struct Effect {
     pub end: u64,
     /// How it ended.
     pub outcome: Outcome,
-    /// Whether the handler knew that the message came too late for its place.
+    /// Whether the handler was told that the message is late.
     #[serde(default)]
     pub late: bool,
 }
@@ -35,34 +35,34 @@ pub struct Effect {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// It did what it is for.
+    /// It did its work.
     Ok,
-    /// It refused the callback and did nothing.
+    /// It refused the callback, without an effect.
     Refused,
     /// It failed.
     Failed,
 }
 
-/// What became of the callbacks in the app under test.
+/// What happened to the callbacks in the app under test.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Effects {
-    /// Runs that did what they are for.
+    /// Runs that did their work.
     pub handled: u64,
     /// Runs that failed.
     pub failed: u64,
-    /// Callbacks whose accept the platform heard, and that were not handled.
+    /// Callbacks that were accepted, but not handled.
     pub lost: Vec<String>,
-    /// Callbacks that were handled again, although they had been handled.
+    /// Callbacks that were handled a second time.
     pub twice: Vec<String>,
-    /// The same, but the app died or was restarted between the two: it cannot know, unless the
-    /// record of what it handled outlives it.
+    /// Callbacks that were handled before and after a restart of the app. It cannot know of the first
+    /// run, unless its records survive a restart.
     pub twice_across_restarts: Vec<String>,
-    /// Callbacks handled after one of their conversation that was sent later, and not known to be
-    /// late.
+    /// Callbacks that were handled after one of their conversation that was sent later, while the
+    /// handler was not told that they are late.
     pub out_of_order: Vec<String>,
-    /// Callbacks handled after one that was sent later, and known to be late.
+    /// Callbacks that were handled after one that was sent later, while the handler was told so.
     pub late: Vec<String>,
-    /// Callbacks that were handled, and whose accept the platform never heard.
+    /// Callbacks that were handled, but never accepted as far as the platform knows.
     pub unheard: u64,
 }
 
@@ -71,14 +71,14 @@ pub struct Effects {
 pub(crate) struct Sent {
     pub(crate) id: String,
     pub(crate) is_accepted: bool,
-    /// Whether the platform says when it was sent: there is no order among others.
+    /// Whether the platform says when it was sent. Without a time it has no place in the order.
     pub(crate) has_a_place: bool,
 }
 
 /// Reads the lines of an effects file.
 ///
 /// # Errors
-/// The first line that is none, by its number.
+/// Names the first line that is not an [`Effect`], by its number.
 pub fn parse(lines: &str) -> Result<Vec<Effect>, String> {
     let parse = |(number, line)| {
         serde_json::from_str(line).map_err(|error| format!("line {}: {error}", number + 1))
@@ -87,8 +87,8 @@ pub fn parse(lines: &str) -> Result<Vec<Effect>, String> {
 }
 
 impl Effects {
-    /// Holds what was sent against what was done. `restarts` are the times in milliseconds since
-    /// the Unix epoch at which the app was started again.
+    /// Compares what was sent with what the handlers did. `restarts` are the times at which the app was
+    /// restarted, in milliseconds since the Unix epoch.
     pub(crate) fn of(sent: &[Sent], effects: &[Effect], restarts: &[u64]) -> Self {
         let mut all = Self::default();
         let known: HashMap<&str, &Sent> = sent.iter().map(|sent| (&*sent.id, sent)).collect();
@@ -96,7 +96,7 @@ impl Effects {
             .iter()
             .filter(|effect| effect.id.as_deref().is_some_and(|id| known.contains_key(id)))
             .collect();
-        // Lines are written when runs end.
+        // They are written in the order in which runs end.
         ours.sort_by_key(|effect| effect.start);
         let mut handled: HashMap<&str, u64> = HashMap::new();
         let mut newest: HashMap<&str, u64> = HashMap::new();
@@ -141,25 +141,26 @@ impl Effects {
         all
     }
 
-    /// Whether nothing was lost, nothing was handled twice, and what was out of order was known.
+    /// Whether nothing was lost or handled twice, and the handlers were told of all that was out of
+    /// order.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.flaws().is_empty()
     }
 
-    /// Why they are not, a line for each reason.
+    /// Why it is not clean: one line for each reason.
     pub(crate) fn flaws(&self) -> Vec<String> {
         let flaw =
             |ids: &[String], what| (!ids.is_empty()).then(|| format!("{} {what}", ids.len()));
         let lost = if self.handled + self.failed == 0 {
-            "lost: accepted, but the app tells of no run at all"
+            "lost: accepted, but the app recorded no run at all"
         } else {
-            "lost: accepted, and not handled"
+            "lost: accepted, but not handled"
         };
         let flaws = [
             flaw(&self.lost, lost),
             flaw(&self.twice, "handled twice"),
-            flaw(&self.out_of_order, "out of order, and not known to be late"),
+            flaw(&self.out_of_order, "out of order, and the handler was not told"),
         ];
         flaws.into_iter().flatten().collect()
     }
@@ -170,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_done_is_held_against_what_was_sent() {
+    fn what_was_done_is_compared_with_what_was_sent() {
         let sent = ["1", "2", "3", "4", "5", "6"].map(|id| Sent {
             id: id.to_owned(),
             is_accepted: id != "5",
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_place_is_never_out_of_order() {
+    fn a_callback_without_a_place_is_never_out_of_order() {
         let run = |id: &str, sent_at| Effect {
             callback: None,
             id: Some(id.to_owned()),

@@ -1,21 +1,22 @@
 //! A chat platform on your desk, with its worst habits.
 //!
 //! [`Storm`] plays conversations of many users to a callback receiver: messages that overtake each
-//! other, copies, slow bodies, hang-ups, and repetitions of what was not accepted. [`Report`] says
-//! what came of it, and, if the app under test tells what its handlers did, what was lost, handled
-//! twice or out of order.
+//! other, duplicates, slow bodies, disconnects, and redeliveries of what was not accepted. [`Report`]
+//! counts what happened to them. If the app under test records what its handlers did, the report also
+//! lists what was lost, handled twice or handled out of order.
 //!
-//! In a test it drives any tower service, without sockets and in virtual time:
+//! In a test, it drives any tower service, without sockets and in virtual time:
 //!
 //! ```
 //! use http::{Request, Response};
 //! use tower::{Layer, service_fn};
 //! use tower_callback_sim::{Body, Storm, platform};
+//! use tower_callback_stack::Buffered;
 //! use tower_callback_wulai::WulaiLayer;
 //!
 //! # #[tokio::main(flavor = "current_thread", start_paused = true)]
 //! # async fn main() {
-//! let handler = service_fn(async |_: Request<Body>| {
+//! let handler = service_fn(async |_: Request<Buffered<Body>>| {
 //!     Ok::<_, std::convert::Infallible>(Response::new(Body::from("success")))
 //! });
 //! let receiver = WulaiLayer::delivery().layer(handler);
@@ -26,38 +27,40 @@
 //!
 //! The binary `callback-sim` does the same over a socket.
 //!
-//! # What an app tells of its handlers
+//! # What an app records of its handlers
 //!
-//! A file with a line of JSON for every handler run, written before the reply: see [`Effect`]. Any
-//! app in any language can write it; one in Rust has [`demo`] for it.
+//! A file with one line of JSON for every handler run, written before the response: see [`Effect`]. An
+//! app in any language can write it; an app in Rust can use [`demo`].
 //!
 //! ```json
 //! {"callback": "wulai.delivery", "id": "17", "conversation": "anna", "sent_at": 1700000000000, "start": 1700000000120, "end": 1700000000125, "outcome": "ok", "late": false}
 //! ```
 //!
-//! An error callback of Wulai has no id of its own. A suite finds it by its conversation, a storm by
-//! the id that our layers compose: user, message and source, each after its length in bytes and a
-//! colon, such as `4:anna5:450152:17`. Hooks of koipy are known by their chat and message, such as
-//! `-100123/4711`; of its suite, only `failing-handler` looks further than replies.
+//! An error callback of Wulai has no id of its own. A suite finds it by its conversation. A storm finds
+//! it by the id that our layers compose: user, message and source, each after its length in bytes and a
+//! colon, such as `4:anna5:450152:17`. The id of a koipy hook is made of its chat and message, such as
+//! `-100123/4711`. In koipy's suite, only `failing-handler` looks at more than responses.
 //!
-//! # What a handler is asked for
+//! # What a message can ask of a handler
 //!
-//! Some cases of a [suite](check::Suite) need a handler that is slow or fails. An app that is made
-//! to be tried out looks at the text of a message before its handler runs, as [`demo`] does:
+//! Some cases of a [suite](check::Suite) need a handler that is slow or fails. An app under test looks
+//! at the text of a message before its handler runs, as [`demo`] does:
 //!
-//! | text | what then |
+//! | text | the handler |
 //! |---|---|
-//! | `#sim slow 1s`, `#sim slow 20ms` | the handler takes that long |
-//! | `#sim fail once` | the first run for this id fails, and the next one does not |
-//! | `#sim panic once` | the same by a panic, or an exception that nobody catches |
+//! | `#sim slow 1s`, `#sim slow 20ms` | takes that long |
+//! | `#sim fail once` | fails in the first run for this id, and succeeds in the next |
+//! | `#sim panic once` | the same, by a panic or an uncaught exception |
 //!
-//! Cases that need an app to obey are not applicable to one that does not.
+//! If an app does not obey, the cases that need it to are not applicable.
 //!
-//! # What a platform repeats
+//! # What a platform redelivers
 //!
-//! Wulai repeats what was not accepted, whatever the reason. koipy asks once, in the middle of a
-//! user's task: it repeats neither what was refused nor what it did not wait for, and a storm of it
-//! sends no copies, unless [told to](Storm::duplicates). Its hooks have no order.
+//! Wulai redelivers every callback that was not accepted, whatever the reason. koipy asks once, in the
+//! middle of a user's task: it redelivers neither what was refused nor what took too long. So its storms
+//! send no duplicates unless you [set a share](Storm::duplicates). Its hooks have no order.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod body;
 mod cause;

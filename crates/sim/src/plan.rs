@@ -1,4 +1,4 @@
-//! Who says what and when, and when it arrives: all of it before anything is sent.
+//! Plans a storm before anything is sent: who says what, when, and when it arrives.
 
 use std::time::Duration;
 
@@ -6,20 +6,20 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use rand_distr::{Distribution, Exp, LogNormal};
 use serde::Serialize;
 
-/// How long messages travel, beyond the fastest.
+/// How much longer messages travel than the fastest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disorder {
-    /// All equally long: they arrive in order.
+    /// They all travel equally long, and arrive in order.
     #[default]
     None,
     /// Log-normal around 20 ms.
     Jitter,
-    /// The same, and one in a hundred a second longer, one in three hundred five seconds.
+    /// The same; besides, one in a hundred takes a second longer, and one in three hundred takes five.
     HeavyTail,
 }
 
-/// What is decided about a storm before it begins.
+/// The settings of a storm, decided before it begins.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Settings {
     pub(crate) messages: u64,
@@ -28,7 +28,7 @@ pub(crate) struct Settings {
     pub(crate) rate: f64,
     /// How many messages a user gets in a row.
     pub(crate) burst: u32,
-    /// The share of messages of which a copy is sent, whatever becomes of them.
+    /// The share of messages that are sent twice, whatever the response.
     pub(crate) duplicates: f64,
     pub(crate) disorder: Disorder,
     /// The share of messages whose body comes in two halves.
@@ -43,13 +43,13 @@ pub(crate) struct Said {
     pub(crate) at: Duration,
 }
 
-/// One time that a message is sent.
+/// One delivery of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Send {
     pub(crate) at: Duration,
     pub(crate) message: usize,
-    /// Sent whatever becomes of the first one, and not repeated.
-    pub(crate) is_copy: bool,
+    /// Sent whatever the response to the first delivery, and not redelivered.
+    pub(crate) is_duplicate: bool,
     pub(crate) is_slow: bool,
 }
 
@@ -57,8 +57,8 @@ pub(crate) struct Send {
 const IN_A_BURST: Duration = Duration::from_millis(20);
 /// On average, beyond that.
 const GAP: f64 = 0.3;
-/// How long after the first a copy comes, at most.
-const COPY: Duration = Duration::from_secs(2);
+/// A duplicate arrives no later than this after the first delivery.
+const DUPLICATE: Duration = Duration::from_secs(2);
 
 impl Settings {
     /// Messages by number, and when each is sent, in that order.
@@ -69,10 +69,10 @@ impl Settings {
         for (message, said) in said.iter().enumerate() {
             let at = said.at + self.travel(&mut rng);
             let is_slow = rng.random_bool(self.slow);
-            sends.push(Send { at, message, is_copy: false, is_slow });
+            sends.push(Send { at, message, is_duplicate: false, is_slow });
             if rng.random_bool(self.duplicates) {
-                let at = at + COPY.mul_f64(rng.random::<f64>().powi(3));
-                sends.push(Send { at, message, is_copy: true, is_slow: false });
+                let at = at + DUPLICATE.mul_f64(rng.random::<f64>().powi(3));
+                sends.push(Send { at, message, is_duplicate: true, is_slow: false });
             }
         }
         sends.sort_by_key(|send| send.at);
@@ -156,12 +156,13 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_is_as_it_was_asked_for() {
+    fn a_plan_follows_its_settings() {
         let (said, sends) = settings().plan();
         assert_eq!(said.len(), 1_000);
-        let copies = sends.iter().filter(|send| send.is_copy).count();
+        let duplicates = sends.iter().filter(|send| send.is_duplicate).count();
         let slow = sends.iter().filter(|send| send.is_slow).count();
-        assert!((250..350).contains(&copies) && (70..130).contains(&slow), "{copies} {slow}");
+        assert!((250..350).contains(&duplicates), "{duplicates} duplicates");
+        assert!((70..130).contains(&slow), "{slow} slow bodies");
         assert!(said.iter().all(|said| said.user < 10));
         let length = said.last().unwrap().at.as_secs_f64();
         assert!((8.0..14.0).contains(&length), "{length} s");

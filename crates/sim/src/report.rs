@@ -13,35 +13,35 @@ use crate::{
     plan::Settings,
 };
 
-/// What came of a storm.
+/// The result of a storm.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     platform: &'static str,
     settings: Settings,
-    /// Messages.
+    /// How many messages were sent.
     pub sent: u64,
-    /// Requests: first ones, copies and repetitions.
+    /// How many requests were sent: first deliveries, duplicates and redeliveries.
     pub attempts: u64,
-    /// Messages whose accept the platform heard.
+    /// How many messages the receiver accepted, as far as the platform knows.
     pub accepted: u64,
-    /// Messages that the receiver had the platform give up.
+    /// How many messages the receiver refused for good.
     pub refused: u64,
-    /// Messages that were repeated as often as the platform does, in vain.
+    /// How many messages the platform gave up after its last redelivery.
     pub given_up: u64,
-    /// Attempts that the platform did not wait for to the end.
-    pub hang_ups: u64,
-    /// Attempts without a reply: no connection, or one that broke.
+    /// How many requests the platform disconnected from, because they took too long.
+    pub disconnects: u64,
+    /// How many requests got no response, because there was no connection or it broke.
     pub errors: u64,
-    /// What was wrong with the first of them.
+    /// The first of these errors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_error: Option<String>,
-    /// Replies by status.
+    /// Responses by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Replies that do not do what they seem to.
+    /// Responses that would not do what they appear to do, by what is wrong with them.
     pub breaches: BTreeMap<&'static str, u64>,
-    /// How long replies took.
+    /// How long responses took.
     pub latency: Latency,
-    /// What the handlers did, where that is known.
+    /// What the handlers did, if that is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effects: Option<Effects>,
     #[serde(skip)]
@@ -51,21 +51,21 @@ pub struct Report {
 /// Times in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Latency {
-    /// Half of the replies were faster.
+    /// Half of the responses were faster.
     pub p50: f64,
-    /// Nine out of ten were.
+    /// 90 of 100 were faster.
     pub p90: f64,
-    /// 99 out of a hundred were.
+    /// 99 of 100 were faster.
     pub p99: f64,
     /// The slowest.
     pub max: f64,
 }
 
-/// What is counted while a storm goes on.
+/// What is counted while a storm runs.
 pub(crate) struct Tally {
     pub(crate) fates: Vec<Fate>,
     pub(crate) attempts: u64,
-    pub(crate) hang_ups: u64,
+    pub(crate) disconnects: u64,
     errors: u64,
     first_error: Option<String>,
     pub(crate) statuses: BTreeMap<u16, u64>,
@@ -73,10 +73,10 @@ pub(crate) struct Tally {
     latency: Histogram<u64>,
 }
 
-/// In microseconds. No reply takes as long.
+/// In microseconds. No response takes as long.
 const HOUR: u64 = 3_600_000_000;
 
-/// What became of a message, as far as the platform knows. Of two, the greater holds.
+/// The fate of a message, as far as the platform knows. Of two, the greater one counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
     #[default]
@@ -93,7 +93,7 @@ impl Tally {
         Self {
             fates: vec![Fate::UnderWay; messages],
             attempts: 0,
-            hang_ups: 0,
+            disconnects: 0,
             errors: 0,
             first_error: None,
             statuses: BTreeMap::new(),
@@ -102,7 +102,7 @@ impl Tally {
         }
     }
 
-    pub(crate) fn replied(&mut self, status: u16, took: Duration) {
+    pub(crate) fn responded(&mut self, status: u16, took: Duration) {
         *self.statuses.entry(status).or_default() += 1;
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.latency.saturating_record(micros);
@@ -143,7 +143,7 @@ impl Tally {
             accepted: count(Fate::Accepted),
             refused: count(Fate::Refused),
             given_up: count(Fate::GivenUp),
-            hang_ups: self.hang_ups,
+            disconnects: self.disconnects,
             errors: self.errors,
             first_error: self.first_error,
             statuses: self.statuses,
@@ -158,36 +158,36 @@ impl Tally {
 // ===== impl Report =====
 
 impl Report {
-    /// Adds what the handlers did. `restarts` are the times in milliseconds since the Unix epoch at
-    /// which the app was started again, if it was.
+    /// Adds what the handlers did. `restarts` are the times at which the app was restarted, in
+    /// milliseconds since the Unix epoch.
     #[must_use]
     pub fn with_effects(mut self, effects: &[Effect], restarts: &[u64]) -> Self {
         self.effects = Some(Effects::of(&self.messages, effects, restarts));
         self
     }
 
-    /// Whether every message was accepted or refused, no reply broke the contract, and, where that
-    /// is known, nothing was lost, handled twice, or out of order unnoticed.
+    /// Whether every message was accepted or refused, no response broke the contract, and, if the effects
+    /// are known, nothing was lost, handled twice, or out of order without its handler being told.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.flaws().is_empty()
     }
 
-    /// Why it is not clean, a line for each reason.
+    /// Why it is not clean: one line for each reason.
     #[must_use]
     pub fn flaws(&self) -> Vec<String> {
         let mut flaws = Vec::new();
         if self.statuses.is_empty() && self.sent > 0 {
             flaws.push(match &self.first_error {
                 Some(error) => format!("nothing got through: {error}"),
-                None => "nothing was answered in time".to_owned(),
+                None => "no response came in time".to_owned(),
             });
         }
         let given_up = self.sent - self.accepted - self.refused;
         if given_up > 0 {
             flaws.push(format!("{given_up} given up: neither accepted nor refused"));
         }
-        let broken = |(breach, count)| format!("{count} replies broke the contract: {breach}");
+        let broken = |(breach, count)| format!("{count} responses broke the contract: {breach}");
         flaws.extend(self.breaches.iter().map(broken));
         flaws.extend(self.effects.iter().flat_map(Effects::flaws));
         flaws
@@ -202,15 +202,15 @@ impl fmt::Display for Report {
             ("accepted", self.accepted.to_string()),
             ("refused", self.refused.to_string()),
             ("given up", self.given_up.to_string()),
-            ("hang-ups", self.hang_ups.to_string()),
-            ("without a reply", self.errors.to_string()),
+            ("disconnects", self.disconnects.to_string()),
+            ("without a response", self.errors.to_string()),
         ];
         rows.extend(self.first_error.iter().map(|error| ("… the first", error.clone())));
         let mut statuses = String::new();
         for (status, count) in &self.statuses {
             write!(statuses, "{status}: {count}  ")?;
         }
-        rows.push(("replies by status", statuses.trim_end().to_owned()));
+        rows.push(("responses by status", statuses.trim_end().to_owned()));
         let Latency { p50, p90, p99, max } = self.latency;
         let latency = format!("{p50:.1} · {p90:.1} · {p99:.1} · {max:.1} ms");
         rows.push(("p50 · p90 · p99 · max", latency));
@@ -227,7 +227,7 @@ impl fmt::Display for Report {
                 rows.push(("… across a restart", count(&effects.twice_across_restarts)));
             }
             rows.push(("out of order", count(&effects.out_of_order)));
-            rows.push(("late, and known to be", count(&effects.late)));
+            rows.push(("late, and told so", count(&effects.late)));
             rows.push(("handled, not accepted", effects.unheard.to_string()));
         }
         for (name, value) in rows {
@@ -244,11 +244,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_clean_says_why() {
+    fn a_report_that_is_not_clean_says_why() {
         let mut tally = Tally::new(0);
         tally.fates =
             vec![Fate::Accepted, Fate::Accepted, Fate::Refused, Fate::GivenUp, Fate::UnderWay];
-        tally.replied(200, Duration::ZERO);
+        tally.responded(200, Duration::ZERO);
         let settings = Settings {
             messages: 5,
             users: 1,
@@ -273,10 +273,10 @@ mod tests {
         report.effects = Some(effects);
         let why = "not clean:
   2 given up: neither accepted nor refused
-  7 replies broke the contract: odd
-  1 lost: accepted, and not handled
+  7 responses broke the contract: odd
+  1 lost: accepted, but not handled
   2 handled twice
-  3 out of order, and not known to be late";
+  3 out of order, and the handler was not told";
         assert!(report.to_string().ends_with(why), "{report}");
     }
 }

@@ -23,11 +23,11 @@ use crate::{
     report::{Fate, Tally},
 };
 
-/// A platform on a bad day: many users, messages that overtake each other, copies, slow bodies,
-/// hang-ups, and repetitions of what was not accepted.
+/// A platform on a bad day: many users, messages that overtake each other, duplicates, slow bodies,
+/// disconnects, and redeliveries of what was not accepted.
 ///
-/// It drives any tower service, in virtual time on tokio's paused clock, or for real. One seed is
-/// one storm.
+/// It drives any tower service, in virtual time on tokio's paused clock, or in real time. The same seed
+/// plays the same storm.
 #[derive(Clone)]
 pub struct Storm {
     platform: Platform,
@@ -38,7 +38,7 @@ pub struct Storm {
     on_end: Arc<dyn Fn() + Send + Sync>,
 }
 
-/// A storm that goes on.
+/// A storm that runs.
 struct Run {
     storm: Storm,
     /// The start, in milliseconds since the Unix epoch.
@@ -51,20 +51,20 @@ struct Run {
 /// What the platform does after an attempt.
 enum Next {
     End(Fate),
-    Repeat { after: Duration },
+    Redeliver { after: Duration },
 }
 
-/// The most that is read of a reply.
-const REPLY: usize = 1024 * 1024;
+/// The most that is read of a response.
+const RESPONSE: usize = 1024 * 1024;
 
-/// How long the second half of a slow body is on its way.
+/// How long the second half of a slow body takes to arrive.
 const PAUSE: Duration = Duration::from_millis(300);
 
 // ===== impl Storm =====
 
 impl Storm {
-    /// A storm of 1 000 messages to 100 users, 200 a second in bursts of five, in disorder; 30 % of
-    /// them twice, if the platform repeats anything.
+    /// A storm of 1 000 messages to 100 users, 200 a second in bursts of five, with jitter. If the
+    /// platform redelivers callbacks, 30 % of the messages are sent twice.
     #[must_use]
     pub fn new(platform: Platform) -> Self {
         let settings = Settings {
@@ -72,28 +72,28 @@ impl Storm {
             users: 100,
             rate: 200.0,
             burst: 5,
-            duplicates: if platform.is_repeating() { 0.3 } else { 0.0 },
+            duplicates: if platform.redelivers() { 0.3 } else { 0.0 },
             disorder: Disorder::Jitter,
             slow: 0.0,
             seed: 1,
         };
         let timeout = platform.timeout();
-        let retries: &[u64] = if platform.is_repeating() { &[1, 2, 5, 10, 30] } else { &[] };
+        let retries: &[u64] = if platform.redelivers() { &[1, 2, 5, 10, 30] } else { &[] };
         let retries = retries.iter().copied().map(Duration::from_secs).collect();
         Self { platform, settings, timeout, retries, at_once: 1_000, on_end: Arc::new(|| ()) }
     }
 
-    /// How many messages.
+    /// Sets how many messages are sent.
     #[must_use]
     pub fn messages(mut self, messages: u64) -> Self {
         self.settings.messages = messages;
         self
     }
 
-    /// To how many users.
+    /// Sets to how many users they are sent.
     ///
     /// # Panics
-    /// If there are none.
+    /// If it is zero.
     #[must_use]
     pub fn users(mut self, users: u32) -> Self {
         assert!(users > 0, "nobody to send to");
@@ -101,21 +101,21 @@ impl Storm {
         self
     }
 
-    /// How many messages a second.
+    /// Sets how many messages are sent a second.
     ///
     /// # Panics
     /// If it is not a number above zero.
     #[must_use]
     pub fn rate(mut self, rate: f64) -> Self {
-        assert!(rate.is_finite() && rate > 0.0, "{rate} is no rate");
+        assert!(rate.is_finite() && rate > 0.0, "{rate} is not a rate");
         self.settings.rate = rate;
         self
     }
 
-    /// How many messages a user gets in a row, some 300 ms apart. Default: 5.
+    /// Sets how many messages a user gets in a row, about 300 ms apart. Default: 5.
     ///
     /// # Panics
-    /// If it is none.
+    /// If it is zero.
     #[must_use]
     pub fn burst(mut self, messages: u32) -> Self {
         assert!(messages > 0, "nothing in a burst");
@@ -123,8 +123,8 @@ impl Storm {
         self
     }
 
-    /// The share of messages of which a copy is sent, whatever becomes of them. Default: 0.3, or
-    /// none for a platform that repeats nothing.
+    /// Sets the share of messages that are sent twice, whatever the response. Default: 0.3, or 0 for a
+    /// platform that redelivers nothing.
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -134,14 +134,14 @@ impl Storm {
         self
     }
 
-    /// How long messages travel.
+    /// Sets how much messages overtake each other.
     #[must_use]
     pub fn disorder(mut self, disorder: Disorder) -> Self {
         self.settings.disorder = disorder;
         self
     }
 
-    /// The share of messages whose body comes in two halves.
+    /// Sets the share of messages whose body arrives in two halves.
     ///
     /// # Panics
     /// If it is not from 0 to 1.
@@ -151,46 +151,46 @@ impl Storm {
         self
     }
 
-    /// How long the platform waits before it hangs up. Default: as its contract says.
+    /// Sets how long the platform waits before it disconnects. Default: the timeout of its contract.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// How long it waits before each repetition of what was not accepted. Default: 1, 2, 5, 10 and
-    /// 30 seconds, or none for a platform that repeats nothing; then it gives up.
+    /// Sets how long the platform waits before each redelivery of what was not accepted; after the last
+    /// one, it gives up. Default: 1, 2, 5, 10 and 30 seconds; none for a platform that redelivers nothing.
     #[must_use]
     pub fn retries(mut self, retries: impl Into<Vec<Duration>>) -> Self {
         self.retries = retries.into();
         self
     }
 
-    /// How many requests may be under way at once. Default: 1 000.
+    /// Sets how many requests may be under way at once. Default: 1 000.
     #[must_use]
     pub fn at_once(mut self, requests: usize) -> Self {
         self.at_once = requests.max(1);
         self
     }
 
-    /// What makes this storm differ from others.
+    /// Sets the seed. Another seed plays another storm.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self
     }
 
-    /// Calls this whenever the platform is done with a message.
+    /// Calls a function whenever the platform is done with a message.
     #[must_use]
     pub fn on_end(mut self, done: impl Fn() + Send + Sync + 'static) -> Self {
         self.on_end = Arc::new(done);
         self
     }
 
-    /// Lets it loose on a service.
+    /// Plays the storm to a service.
     ///
     /// # Panics
-    /// If the function given to [`on_end`](Self::on_end) does.
+    /// If the function given to [`on_end`](Self::on_end) panics.
     pub async fn run<S, B>(self, service: S) -> Report
     where
         S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send>
@@ -199,7 +199,7 @@ impl Storm {
             + 'static,
         B: http_body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
-        // First of all: planning takes time, of which a paused clock knows nothing.
+        // Read first: planning takes time, which a paused clock does not count.
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         let epoch = since_epoch.unwrap_or_default().as_millis().try_into().unwrap_or(0);
         let (said, sends) = self.settings.plan();
@@ -214,7 +214,7 @@ impl Storm {
         }
         while sending.join_next().await.is_some() {}
         let Run { storm, epoch, said, tally, .. } =
-            Arc::into_inner(run).expect("all that sent has ended");
+            Arc::into_inner(run).expect("every task has ended");
         let envelopes = (0..said.len())
             .map(|message| storm.platform.envelope(&event(epoch, &said, &storm, message)));
         let tally = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -226,11 +226,11 @@ impl Storm {
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 fn checked(share: f64) -> f64 {
-    assert!((0.0..=1.0).contains(&share), "{share} is no share");
+    assert!((0.0..=1.0).contains(&share), "{share} is not a share");
     share
 }
 
-/// The message of this number. Two storms share no number, unless they begin in one millisecond.
+/// The message of this number. Two storms share no number unless they begin in the same millisecond.
 fn event(epoch: u64, said: &[crate::plan::Said], storm: &Storm, message: usize) -> Event {
     let said = &said[message];
     let after = u64::try_from(said.at.as_millis()).unwrap_or(u64::MAX);
@@ -242,7 +242,7 @@ fn event(epoch: u64, said: &[crate::plan::Said], storm: &Storm, message: usize) 
     }
 }
 
-/// Sends a message, and again for as long as it is not accepted.
+/// Sends a message, and redelivers it until it is accepted.
 async fn deliver<S, B>(run: Arc<Run>, service: S, send: Sending)
 where
     S: Service<Request<Body>, Response = Response<B>, Error: Into<BoxError>, Future: Send> + Clone,
@@ -252,10 +252,10 @@ where
     let mut waits = run.storm.retries.iter();
     loop {
         let next = attempt(&run, service.clone(), &event, send.is_slow).await;
-        let fate = match (next, send.is_copy) {
+        let fate = match (next, send.is_duplicate) {
             (Next::End(fate), _) => fate,
-            (Next::Repeat { .. }, true) => return,
-            (Next::Repeat { after }, false) => match waits.next() {
+            (Next::Redeliver { .. }, true) => return,
+            (Next::Redeliver { after }, false) => match waits.next() {
                 Some(wait) => {
                     sleep(after.max(*wait)).await;
                     continue;
@@ -264,7 +264,7 @@ where
             },
         };
         run.tally().end(send.message, fate);
-        if !send.is_copy {
+        if !send.is_duplicate {
             (run.storm.on_end)();
         }
         return;
@@ -282,35 +282,35 @@ where
     let body = |bytes| if is_slow { Body::slow(bytes, PAUSE) } else { Body::from(bytes) };
     let request = platform.request(event, body);
     let start = Instant::now();
-    let reply = async {
+    let response = async {
         let (head, body) = service.oneshot(request).await.map_err(Into::into)?.into_parts();
-        let body = Limited::new(body, REPLY).collect().await?.to_bytes();
+        let body = Limited::new(body, RESPONSE).collect().await?.to_bytes();
         Ok::<_, BoxError>(Response::from_parts(head, body))
     };
-    // A handler that panics breaks its connection, as it would for real.
-    let reply = AssertUnwindSafe(timeout(run.storm.timeout, reply)).catch_unwind().await;
-    let reply: Response<Bytes> = match reply {
-        Ok(Ok(Ok(reply))) => reply,
+    // A handler that panics breaks its connection, as it would behind a server.
+    let response = AssertUnwindSafe(timeout(run.storm.timeout, response)).catch_unwind().await;
+    let response: Response<Bytes> = match response {
+        Ok(Ok(Ok(response))) => response,
         Ok(Err(_)) => {
-            run.tally().hang_ups += 1;
-            return Next::Repeat { after: Duration::ZERO };
+            run.tally().disconnects += 1;
+            return Next::Redeliver { after: Duration::ZERO };
         }
         Ok(Ok(Err(error))) => {
             run.tally().broke(|| cause::in_words(&*error));
-            return Next::Repeat { after: Duration::ZERO };
+            return Next::Redeliver { after: Duration::ZERO };
         }
         Err(_) => {
             run.tally().broke(|| "the receiver panicked".to_owned());
-            return Next::Repeat { after: Duration::ZERO };
+            return Next::Redeliver { after: Duration::ZERO };
         }
     };
     let mut tally = run.tally();
-    tally.replied(reply.status().as_u16(), start.elapsed());
-    if let Some(breach) = platform.breach(&reply) {
+    tally.responded(response.status().as_u16(), start.elapsed());
+    if let Some(breach) = platform.breach(&response) {
         *tally.breaches.entry(breach).or_default() += 1;
     }
-    match platform.action(&reply) {
-        Action::Retry { after } => Next::Repeat { after: after.unwrap_or_default() },
+    match platform.action(&response) {
+        Action::Retry { after } => Next::Redeliver { after: after.unwrap_or_default() },
         Action::Refuse { .. } => Next::End(Fate::Refused),
         _ => Next::End(Fate::Accepted),
     }

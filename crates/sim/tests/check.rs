@@ -1,4 +1,4 @@
-//! The suite, run on receivers that are wrong in one way each.
+//! The suite, run on receivers with one mistake each.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -21,7 +21,7 @@ use tower_callback_sim::{
 
 type Receiver = BoxCloneService<Request<Body>, Response<Full<Bytes>>, &'static str>;
 
-/// What the handlers did, and the ids that they know.
+/// An app: what its handlers did, and the ids that it knows.
 #[derive(Clone, Default)]
 struct App {
     runs: Arc<Mutex<Vec<Effect>>>,
@@ -37,13 +37,13 @@ async fn an_id_that_is_stored_before_the_work_is_done_loses_messages() {
                 if app.learn(id(message)) { app.run(message) } else { StatusCode::OK }
             },
         );
-    assert_eq!(app.check(&receiver, "copy-later").await, Verdict::Pass);
+    assert_eq!(app.check(&receiver, "duplicate-later").await, Verdict::Pass);
     assert_eq!(app.check(&receiver, "failure-then-retry").await, fail("handled 0 times"));
     assert_eq!(app.check(&receiver, "other-body").await, fail("2 accepted, 1 handled"));
 }
 
 #[tokio::test]
-async fn a_failure_that_is_accepted_is_a_message_lost() {
+async fn a_failure_that_is_accepted_loses_the_message() {
     let app = App::default();
     let receiver = app.receiver(|app, message| {
         app.run(message);
@@ -67,19 +67,19 @@ async fn another_message_under_a_known_id_may_be_handled_or_refused() {
 }
 
 #[tokio::test]
-async fn a_kind_of_callback_that_is_not_taken_is_not_held_against_a_receiver() {
+async fn a_kind_of_callback_that_a_receiver_does_not_take_is_not_applicable() {
     let app = App::default();
     let nothing = app.receiver(|_, _| StatusCode::NOT_FOUND);
     for (case, path) in [("route", "/webhook/route"), ("error", "/callback/error")] {
-        let why = format!("there is nothing for wulai {case}, which usually goes to {path}");
+        let why = format!("nothing handles wulai {case}, whose usual path is {path}");
         let expected = Verdict::NotApplicable(why);
         assert_eq!(app.check(&nothing, case).await, expected);
     }
-    assert_eq!(app.check(&nothing, "copy-later").await, fail("not accepted: 404 Not Found"));
+    assert_eq!(app.check(&nothing, "duplicate-later").await, fail("not accepted: 404 Not Found"));
 }
 
 #[tokio::test]
-async fn who_knows_that_messages_are_late_is_told_how_they_would_not_be() {
+async fn a_receiver_that_knows_late_messages_is_told_of_the_fixed_hold() {
     let app = App::default();
     let in_disorder = "handled in another order than sent";
     let receiver = app.receiver(App::run);
@@ -94,10 +94,10 @@ async fn who_knows_that_messages_are_late_is_told_how_they_would_not_be() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_never_replies_fails_when_patience_ends() {
+async fn a_receiver_that_never_responds_fails_at_the_timeout() {
     let app = App::default();
     let receiver = Receiver::new(service_fn(|_| pending()));
-    for case in ["copies-together", "too-large-body", "stalled-body", "garbage"] {
+    for case in ["duplicates-together", "too-large-body", "stalled-body", "garbage"] {
         let verdict = app.check(&receiver, case).await;
         assert!(
             matches!(&verdict, Verdict::Fail(why) if why.ends_with("within 3s")),
@@ -107,16 +107,16 @@ async fn who_never_replies_fails_when_patience_ends() {
 }
 
 #[tokio::test]
-async fn who_is_not_there_passes_nothing() {
+async fn a_receiver_that_is_not_there_passes_nothing() {
     let app = App::default();
     let receiver = Receiver::new(service_fn(async |_| Err("refused")));
-    for case in ["hang-up-then-retry", "too-large-body", "stalled-body", "route", "error"] {
-        assert_eq!(app.check(&receiver, case).await, fail("no reply: refused"), "{case}");
+    for case in ["disconnect-then-retry", "too-large-body", "stalled-body", "route", "error"] {
+        assert_eq!(app.check(&receiver, case).await, fail("no response: refused"), "{case}");
     }
 }
 
 impl App {
-    fn receiver(&self, reply: fn(&Self, &Value) -> StatusCode) -> Receiver {
+    fn receiver(&self, status: fn(&Self, &Value) -> StatusCode) -> Receiver {
         let app = self.clone();
         Receiver::new(service_fn(move |request: Request<Body>| {
             let app = app.clone();
@@ -124,7 +124,7 @@ impl App {
                 let body = request.into_body().collect().await.unwrap().to_bytes();
                 let message = serde_json::from_slice(&body).unwrap_or_default();
                 let mut response = Response::new(Full::default());
-                *response.status_mut() = reply(&app, &message);
+                *response.status_mut() = status(&app, &message);
                 Ok(response)
             }
         }))
@@ -149,13 +149,13 @@ impl App {
         if fails { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK }
     }
 
-    /// Whether it was not known.
+    /// Returns whether the id was new.
     fn learn(&self, id: String) -> bool {
         self.known.lock().unwrap().insert(id)
     }
 
     async fn check(&self, receiver: &Receiver, case: &str) -> Verdict {
-        let suite = Suite::of("wulai").unwrap().patience(Duration::from_secs(3));
+        let suite = Suite::of("wulai").unwrap().response_timeout(Duration::from_secs(3));
         let effects = async || Ok::<_, String>(Some(self.runs.lock().unwrap().clone()));
         let mut results = suite.run(receiver.clone(), effects, Some(case)).await.unwrap();
         assert_eq!(results.len(), 1, "{case} is the name of one case");

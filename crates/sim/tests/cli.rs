@@ -1,4 +1,4 @@
-//! The binary, as one sees it who gets something wrong.
+//! The binary, used wrongly.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -24,7 +24,7 @@ fn a_storm_that_gets_nowhere_says_why() {
 }
 
 #[test]
-fn a_suite_ends_with_what_came_of_its_cases() {
+fn a_suite_ends_with_a_count_of_its_verdicts() {
     let receiver = format!("http://{}", refuses_all());
     let ran = run(&["check", "wulai", "--only", "a"], &["--to", &receiver]);
     let verdicts = ["pass", "FAIL", "n/a"]
@@ -37,7 +37,7 @@ fn a_suite_ends_with_what_came_of_its_cases() {
 }
 
 #[test]
-fn a_file_of_effects_that_is_not_there_is_no_empty_one() {
+fn a_missing_file_of_effects_is_an_error() {
     let nobody = format!("http://{}", nobody());
     let missing = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("no-such-effects.jsonl");
     let to = ["--to", &*nobody, "--effects", missing.to_str().unwrap()];
@@ -55,7 +55,7 @@ fn a_path_for_all_kinds_is_refused_and_one_for_each_is_taken() {
     let ran = run(&["check", "koipy"], &["--to", &hook]);
     assert_eq!((ran.code, &*ran.out), (2, ""), "{ran:?}");
     assert!(ran.err.contains("--path on-message=/hook"), "{ran:?}");
-    // Every reply names the path that was asked.
+    // Every response names the path of its request.
     for to in [&["--to", &*hook][..], &["--to", &root, "--path", "on-message=/hook"]] {
         let ran = run(&["trigger", "koipy", "on-message"], to);
         assert!(ran.out.contains("nothing at /hook"), "{ran:?}");
@@ -87,12 +87,12 @@ fn run(command: &[&str], more: &[&str]) -> Ran {
     Ran { code: ran.status.code().unwrap(), out: text(ran.stdout), err: text(ran.stderr) }
 }
 
-/// An address at which nobody listens any more.
+/// An address where nobody listens any more.
 fn nobody() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// A receiver that has nothing anywhere, and says where it looked.
+/// A receiver that responds to every request with 404 and the path.
 fn refuses_all() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -108,7 +108,8 @@ fn refuses_all() -> String {
                     "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
                     body.len()
                 );
-                // Read on, or the rest of the request resets the connection before it is read.
+                // Reads on: otherwise the rest of the request resets the connection before the response
+                // is read.
                 let _ = std::io::copy(&mut connection, &mut std::io::sink());
             });
         }

@@ -1,4 +1,4 @@
-//! The layer for handlers that are tried out, alone and behind the callback layers.
+//! The layer for handlers under test, alone and behind the callback layers.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -8,21 +8,23 @@ use http::{Request, Response, StatusCode};
 use http_body_util::Full;
 use tokio::time::{Instant, timeout};
 use tower::{Layer, Service, ServiceExt, service_fn};
-use tower_callback_contract::ReceiveLayer;
 use tower_callback_koipy::KoipyLayer;
 use tower_callback_sim::{
     Body, Effect, Event, Outcome,
     demo::{DemoLayer, EffectsFile},
     platform::{koipy, wulai},
 };
+use tower_callback_stack::{Buffered, ReceiveLayer};
 use tower_callback_wulai::{MessageDelivery, WulaiLayer};
 
-type Reply = Response<Full<bytes::Bytes>>;
+type Answer = Response<Full<bytes::Bytes>>;
+/// A request as a handler behind the layers sees it.
+type Seen = Request<Buffered<Body>>;
 
 const TEXT: &str = "/msg_body/text/content";
 
 #[tokio::test]
-async fn it_fails_and_panics_once_and_says_so() {
+async fn it_fails_and_panics_once_and_records_it() {
     for text in ["#sim fail once", "#sim panic once"] {
         let file = TempFile::new(text);
         let demo = DemoLayer::new().obey(TEXT).record(file.open());
@@ -50,7 +52,7 @@ async fn it_is_slow_when_asked_to_but_not_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn set_up_with_nothing_it_does_nothing() {
+async fn it_does_nothing_unless_configured() {
     let receiver = WulaiLayer::delivery().layer(DemoLayer::new().layer(service_fn(succeed)));
     let start = Instant::now();
     for (number, text) in [(1, "#sim slow 2s"), (2, "#sim fail once"), (3, "#sim panic once")] {
@@ -61,7 +63,7 @@ async fn set_up_with_nothing_it_does_nothing() {
 }
 
 #[tokio::test]
-async fn what_a_reply_means_is_how_a_run_ended() {
+async fn the_status_says_how_a_run_ended() {
     let file = TempFile::new("ended");
     let demo = DemoLayer::new().record(file.open());
     let ends = [
@@ -74,7 +76,7 @@ async fn what_a_reply_means_is_how_a_run_ended() {
         (503, Outcome::Failed),
     ];
     for (status, _) in ends {
-        let says = move |_| async move { Ok(reply(status)) };
+        let says = move |_| async move { Ok(respond(status)) };
         assert_eq!(ask(&demo, says, "您好").await.status(), status);
     }
     let outcomes = file.open().effects().await.unwrap().into_iter().map(|it| it.outcome);
@@ -91,10 +93,10 @@ async fn a_run_that_is_cut_off_has_failed() {
     assert_eq!((effects.len(), effects[0].outcome), (1, Outcome::Failed));
 }
 
-/// Whoever is told that a message was handled finds it in the file.
+/// A message that was handled for the platform is in the file.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn what_cannot_be_recorded_has_failed() {
+async fn a_run_that_cannot_be_recorded_has_failed() {
     let demo = DemoLayer::new().record(EffectsFile::open("/dev/full").unwrap());
     for _ in 0..2 {
         assert_eq!(ask(&demo, succeed, "您好").await.status(), 500);
@@ -120,35 +122,35 @@ fn event(number: u64, text: &str) -> Event {
     Event { number, user: "anna".to_owned(), sent_at: SENT_AT, text: text.to_owned() }
 }
 
-async fn send<S>(receiver: &S, text: &str) -> Reply
+async fn send<S, B>(receiver: &S, text: &str) -> Response<B>
 where
-    S: Service<Request<Body>, Response = Reply, Error = Infallible> + Clone,
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible> + Clone,
 {
     let request = wulai::delivery().request(&event(17, text), Body::from);
     receiver.clone().oneshot(request).await.unwrap()
 }
 
-/// What the layer alone makes of a handler, for a callback that was received.
-async fn ask<H, F>(demo: &DemoLayer, handler: H, text: &str) -> Reply
+/// The response of a handler behind this layer and a layer that receives the callback.
+async fn ask<H, F>(demo: &DemoLayer, handler: H, text: &str) -> Response<impl std::fmt::Debug>
 where
-    H: Fn(Request<Body>) -> F + Clone + Send + 'static,
-    F: Future<Output = Result<Reply, Infallible>> + Send + 'static,
+    H: Fn(Seen) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Answer, Infallible>> + Send + 'static,
 {
-    let received = ReceiveLayer::new(MessageDelivery::new());
+    let received = ReceiveLayer::for_contract(MessageDelivery::new());
     send(&received.layer(demo.layer(service_fn(handler))), text).await
 }
 
-async fn succeed(_: Request<Body>) -> Result<Reply, Infallible> {
-    Ok(reply(200))
+async fn succeed(_: Seen) -> Result<Answer, Infallible> {
+    Ok(respond(200))
 }
 
-fn reply(status: u16) -> Reply {
-    let mut reply = Reply::default();
-    *reply.status_mut() = StatusCode::from_u16(status).unwrap();
-    reply
+fn respond(status: u16) -> Answer {
+    let mut response = Answer::default();
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
 }
 
-/// A file of a test's own.
+/// A file that is removed after the test.
 struct TempFile(PathBuf);
 
 impl TempFile {
@@ -161,7 +163,7 @@ impl TempFile {
         EffectsFile::open(&self.0).unwrap()
     }
 
-    /// What stands in it, once something does.
+    /// The runs in the file, as soon as there is one.
     async fn some_effects(&self) -> Vec<Effect> {
         let file = self.open();
         let some = async {

@@ -1,5 +1,5 @@
 //! What it costs to validate a route request and to read it as a type:
-//! `cargo bench -p tower-callback-wulai --bench validate`.
+//! `cargo bench -p tower-callback-wulai --features axum --bench validate`.
 
 use std::{convert::Infallible, hint::black_box, time::Duration};
 
@@ -12,10 +12,12 @@ use http_body_util::Full;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
-use tower_callback_contract::{Callback, Document, Payload, ReceiveLayer};
-use tower_callback_wulai::{MessageRoute, RouteRequest, WulaiSchemaLayer, schema, spelling};
+use tower_callback_contract::{Body as CallbackBody, Callback, Document};
+use tower_callback_stack::{Buffered, Payload, ReceiveLayer};
+use tower_callback_wulai::{MessageRoute, RouteRequest, SPELLING, schema};
 
 type Req = Request<Full<Bytes>>;
+type Inner = Request<Buffered<Full<Bytes>>>;
 type Res = Response<Full<Bytes>>;
 
 /// A type of the user's own, with some of the fields.
@@ -47,12 +49,12 @@ fn validate(c: &mut Criterion) {
         group.throughput(Throughput::Elements(1));
         let body = Bytes::from(route(size, answers).to_string());
         assert!((size - size / 20..=size + size / 20).contains(&body.len()), "{}", body.len());
-        let parsed = Callback::new(body.clone(), spelling);
+        let parsed = CallbackBody::new(body.clone(), SPELLING);
         let document = parsed.json().expect("JSON");
         assert_eq!(schema.check_ref(document), Ok(()));
 
         group.bench_function("parse", |b| {
-            b.iter(|| Callback::new(body.clone(), spelling).json().is_ok());
+            b.iter(|| CallbackBody::new(body.clone(), SPELLING).json().is_ok());
         });
         group.bench_function("parse into serde_json::Value", |b| {
             b.iter(|| serde_json::from_slice::<Value>(&body).is_ok());
@@ -62,8 +64,8 @@ fn validate(c: &mut Criterion) {
         });
         group.bench_function("parse and validate", |b| {
             b.iter(|| {
-                let callback = Callback::new(body.clone(), spelling);
-                schema.check_ref(callback.json().expect("JSON")).is_ok()
+                let body = CallbackBody::new(body.clone(), SPELLING);
+                schema.check_ref(body.json().expect("JSON")).is_ok()
             });
         });
         let mut wrong = document.to_value();
@@ -79,13 +81,13 @@ fn validate(c: &mut Criterion) {
         measure(
             &mut group,
             "layer: receive",
-            &mut ReceiveLayer::new(MessageRoute::new()).layer(noop()),
+            &mut ReceiveLayer::for_contract(MessageRoute::new()).layer(noop()),
             post,
         );
         measure(
             &mut group,
             "layer: receive and validate",
-            &mut WulaiSchemaLayer::route().layer(noop()),
+            &mut schema::route_layer().layer(noop()),
             post,
         );
 
@@ -93,7 +95,7 @@ fn validate(c: &mut Criterion) {
     }
 }
 
-/// Each on a request as a handler gets it behind a layer that parsed it, or as axum gets it.
+/// Each extractor on a request as a handler gets it behind a layer that has parsed it, or from axum.
 fn extract(
     group: &mut criterion::BenchmarkGroup<'_, criterion::measurement::WallTime>,
     body: &Bytes,
@@ -105,12 +107,12 @@ fn extract(
             .expect("a request")
     };
     let received = || {
-        let callback = Callback::new(body.clone(), spelling);
-        assert!(callback.json().is_ok());
-        let (head, _) = bare().into_parts();
-        callback.into_request::<Body>(head)
+        let (mut head, same) = bare().into_parts();
+        let callback = Callback::receive(&MessageRoute::new(), &head, body.clone());
+        head.extensions.insert(callback.expect("a question"));
+        Request::from_parts(head, same)
     };
-    // What the layers hold in any case is dropped after the clock has stopped.
+    // The layers hold the callback in any case: it is dropped after the clock has stopped.
     let held = |request: &Request<Body>| request.extensions().get::<Callback>().cloned();
     macro_rules! extracted {
         ($name:literal, $request:expr, $extractor:ty) => {
@@ -131,8 +133,9 @@ fn extract(
     extracted!("own type: Payload without a layer", bare, Payload<Question>);
     extracted!("own type: Payload", received, Payload<Question>);
     extracted!("model: axum's Json", bare, Json<RouteRequest>);
-    extracted!("model: Payload without a layer", bare, Payload<RouteRequest>);
-    extracted!("model: Payload", received, Payload<RouteRequest>);
+    extracted!("model: without a layer", bare, RouteRequest);
+    extracted!("model: behind a layer", received, RouteRequest);
+    extracted!("model: Payload behind a layer", received, Payload<RouteRequest>);
 }
 
 fn measure<S>(
@@ -141,7 +144,7 @@ fn measure<S>(
     service: &mut S,
     request: impl Fn() -> Req,
 ) where
-    S: Service<Req, Response = Res, Error = Infallible>,
+    S: Service<Req, Response = Response<Buffered<Full<Bytes>>>, Error = Infallible>,
 {
     group.bench_function(name, |b| {
         b.iter_batched(
@@ -155,8 +158,8 @@ fn measure<S>(
     });
 }
 
-fn noop() -> impl Service<Req, Response = Res, Error = Infallible, Future: Send> + Clone + Send {
-    service_fn(async |request: Req| {
+fn noop() -> impl Service<Inner, Response = Res, Error = Infallible, Future: Send> + Clone + Send {
+    service_fn(async |request: Inner| {
         black_box(request);
         Ok(Response::new(Full::from("success")))
     })

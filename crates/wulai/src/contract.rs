@@ -3,45 +3,46 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header, request};
 use tower_callback_contract::{
-    Action, Callback, Content, Contract, Envelope, Exchange, Refusal, Spelling, Timing, retry_after,
+    Action, Body, Callback, Content, Contract, Envelope, Exchange, Refusal, Spelling, Timing,
+    retry_after,
 };
 
 use crate::{
     RouteReply,
     kind::Kind,
     model::{AnyRequest, Delivery, ErrorReport, RouteRequest},
-    spelling::spelling,
+    spelling::SPELLING,
 };
 
 /// The contract of message delivery 消息投递: `wulai.delivery`.
 ///
-/// It is accepted with a 200, whatever its body; with `success`, if we write it. What a reply would
-/// have the platform use, it cannot use: that degrades to an accept.
+/// A 200 accepts it, whatever the body; we write `success`. The platform uses nothing of the response,
+/// so content degrades to an accept.
 pub type MessageDelivery = WulaiContract<Delivery>;
 
 /// The contract of message route 消息路由: `wulai.route`.
 ///
-/// A 200 with a body is merged into the platform's answer; an empty 200 leaves that as it is, and
-/// so does [`Content`] that is no document.
+/// The platform merges the body of a 200 into its answer. An empty 200 leaves the answer as it is, and
+/// so does [`Content`] that is not a document.
 pub type MessageRoute = WulaiContract<RouteRequest>;
 
 /// The contract of the error callback 错误回调: `wulai.error`.
 ///
-/// It has neither an id nor a time of its own: its id is composed of all its fields.
+/// It has neither an id nor a time of its own. Its id is composed of all its fields.
 pub type ErrorCallback = WulaiContract<ErrorReport>;
 
 /// The contract of all three at once, `wulai`, for one layer over several routes.
 ///
-/// Each callback is recognised by its fields: one with a `suggested_response` is a route, one with
+/// The fields tell the kind of a callback: one with a `suggested_response` is a route, one with
 /// an `error_msg` or a `source_msg_id` an error, any other a delivery. Ids are those of the three
-/// contracts. As a reply does not say what it replies to, all are read and written as a route's.
+/// contracts. A response does not tell its kind, so every response is read and written as a route's.
 pub type AnyCallback = WulaiContract<AnyRequest>;
 
 /// The contract of the callbacks that read as `R`; named by its four aliases.
 ///
-/// All of them take status 200, and nothing else, for an accept. The platform repeats everything
-/// else at times it does not publish, so a refusal becomes a retry, and `Retry-After` is written
-/// for others to see but not counted on.
+/// Only status 200 is an accept. On any other status the platform sends the callback again, at times
+/// that it does not publish: a refusal becomes a retry, and `Retry-After` is written for others to see,
+/// but nothing relies on it.
 pub struct WulaiContract<R> {
     timing: Timing,
     request: PhantomData<fn() -> R>,
@@ -52,8 +53,8 @@ trait Covers {
     const KIND: Option<Kind>;
     const MERGES: bool = matches!(Self::KIND, None | Some(Kind::Route));
 
-    fn kind(callback: &Callback) -> Result<Kind, Refusal> {
-        Self::KIND.map_or_else(|| Kind::of(callback), Ok)
+    fn kind(body: &Body) -> Result<Kind, Refusal> {
+        Self::KIND.map_or_else(|| Kind::of(body), Ok)
     }
 
     fn accept() -> Response<Bytes> {
@@ -83,15 +84,15 @@ impl Covers for AnyRequest {
 // ===== impl WulaiContract =====
 
 impl<R> WulaiContract<R> {
-    /// The contract with times that Wulai does not publish: 5 s until it hangs up, and 24 h in
-    /// which it may repeat a callback.
+    /// The contract with assumed times, as Wulai publishes none: it disconnects after 5 s, and may send
+    /// a callback again for 24 h.
     #[must_use]
     pub const fn new() -> Self {
         let day = Duration::from_secs(24 * 60 * 60);
         Self::with_timing(Timing::new(Duration::from_secs(5), day))
     }
 
-    /// The contract with times that you know better.
+    /// The contract with times of your own.
     #[must_use]
     pub const fn with_timing(timing: Timing) -> Self {
         let request = PhantomData;
@@ -109,14 +110,14 @@ impl<R: Covers + 'static> Contract for WulaiContract<R> {
     }
 
     fn exchange(&self, callback: &Callback) -> Exchange {
-        match R::kind(callback) {
+        match R::kind(callback.body()) {
             Ok(Kind::Route) => Exchange::RequestReply,
             _ => Exchange::OneWay,
         }
     }
 
-    fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-        R::kind(callback)?.identify(callback)
+    fn identify(&self, _: &request::Parts, body: &Body) -> Result<Envelope, Refusal> {
+        R::kind(body)?.identify(body)
     }
 
     fn action(&self, reply: &Response<Bytes>) -> Action {
@@ -137,20 +138,20 @@ impl<R: Covers + 'static> Contract for WulaiContract<R> {
             }
             Action::Accept | Action::Use(_) => R::accept(),
             Action::Retry { after } => retry(*after),
-            // A refusal, and whatever else may come: nothing unknown is an accept.
+            // A refusal, and an action that is not known: it must not become an accept.
             _ => retry(None),
         }
     }
 
     /// For a message route, the platform's own answers unchanged, so that the bot still answers.
     fn fallback(&self, callback: &Callback) -> Option<Response<Bytes>> {
-        let is_route = R::kind(callback) == Ok(Kind::Route);
+        let is_route = R::kind(callback.body()) == Ok(Kind::Route);
         let unchanged = is_route.then(|| RouteReply::to(callback).ok()).flatten()?;
         Some(ok("application/json", unchanged.to_bytes()))
     }
 
     fn spelling(&self) -> Spelling {
-        spelling
+        SPELLING
     }
 }
 
@@ -173,7 +174,7 @@ impl<R> Default for WulaiContract<R> {
     }
 }
 
-fn ok(media_type: &'static str, body: Bytes) -> Response<Bytes> {
+pub(crate) fn ok(media_type: &'static str, body: Bytes) -> Response<Bytes> {
     let mut reply = Response::new(body);
     let media_type = HeaderValue::from_static(media_type);
     reply.headers_mut().insert(header::CONTENT_TYPE, media_type);
@@ -207,12 +208,13 @@ mod tests {
     }
 
     fn callback(document: &Value) -> Callback {
-        Callback::new(document.to_string().into(), spelling)
+        let (head, ()) = http::Request::new(()).into_parts();
+        Callback::receive(&AnyCallback::new(), &head, document.to_string()).unwrap()
     }
 
     fn identify(contract: &dyn Contract, document: &Value) -> Envelope {
         let (head, ()) = http::Request::new(()).into_parts();
-        contract.identify(&head, &callback(document)).unwrap()
+        contract.identify(&head, &Body::new(document.to_string(), SPELLING)).unwrap()
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde::{
     Deserialize,
     de::value::{Error as NoWord, StrDeserializer},
 };
-use serde_json::{Map, Number, Value};
-use tower_callback_contract::{Callback, Document, Misfit, Refusal, Timestamp, ValueRef};
+use serde_json::{Map, Value};
+use tower_callback_contract::{Body, Document, Mismatch, Refusal, Timestamp, ValueRef};
 
 use crate::spelling::spelling;
 
@@ -35,28 +35,28 @@ impl<'a> Fields<'a> {
     pub(crate) fn required<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
-    ) -> Result<T, Misfit> {
-        self.optional(name, read)?.ok_or_else(|| Misfit::missing().under(name))
+        read: impl FnOnce(ValueRef<'a>) -> Result<T, Mismatch>,
+    ) -> Result<T, Mismatch> {
+        self.optional(name, read)?.ok_or_else(|| Mismatch::missing().under(name))
     }
 
     /// Takes a field that may be absent or null.
     pub(crate) fn optional<T>(
         &mut self,
         name: &str,
-        read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
-    ) -> Result<Option<T>, Misfit> {
+        read: impl FnOnce(ValueRef<'a>) -> Result<T, Mismatch>,
+    ) -> Result<Option<T>, Mismatch> {
         self.take(name)
             .and_then(|value| value.map(read).transpose())
-            .map_err(|misfit| misfit.under(name))
+            .map_err(|mismatch| mismatch.under(name))
     }
 
     /// Takes an array that may be absent or null, which is the same as empty.
     pub(crate) fn list<T>(
         &mut self,
         name: &str,
-        item: impl Fn(ValueRef<'a>) -> Result<T, Misfit>,
-    ) -> Result<Vec<T>, Misfit> {
+        item: impl Fn(ValueRef<'a>) -> Result<T, Mismatch>,
+    ) -> Result<Vec<T>, Mismatch> {
         self.optional(name, list_of(item)).map(Option::unwrap_or_default)
     }
 
@@ -77,12 +77,12 @@ impl<'a> Fields<'a> {
         left.map(|field| (field.key.to_owned(), field.value.to_value())).collect()
     }
 
-    fn take(&mut self, name: &str) -> Result<Option<ValueRef<'a>>, Misfit> {
+    fn take(&mut self, name: &str) -> Result<Option<ValueRef<'a>>, Mismatch> {
         let mut taken: Option<ValueRef<'a>> = None;
         for field in self.0.iter_mut().filter(|field| field.name == name) {
             field.is_taken = true;
-            if taken.is_some_and(|taken| taken.to_value() != field.value.to_value()) {
-                return Err(Misfit::new("has two spellings with different values"));
+            if taken.is_some_and(|taken| taken != field.value) {
+                return Err(Mismatch::new("has two spellings with different values"));
             }
             taken = Some(field.value);
         }
@@ -91,10 +91,10 @@ impl<'a> Fields<'a> {
 }
 
 impl<'a> TryFrom<ValueRef<'a>> for Fields<'a> {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(value: ValueRef<'a>) -> Result<Self, Misfit> {
-        let fields = value.as_object().ok_or_else(|| Misfit::new("must be a JSON object"))?;
+    fn try_from(value: ValueRef<'a>) -> Result<Self, Mismatch> {
+        let fields = value.as_object().ok_or_else(|| Mismatch::new("must be a JSON object"))?;
         let field = |(key, value)| Field { key, name: spelling(key), value, is_taken: false };
         Ok(Self(fields.map(field).collect()))
     }
@@ -103,20 +103,20 @@ impl<'a> TryFrom<ValueRef<'a>> for Fields<'a> {
 // ===== impl Whole =====
 
 impl Whole {
-    pub(crate) fn read<T>(&self) -> Result<T, Misfit>
+    pub(crate) fn read<T>(&self) -> Result<T, Mismatch>
     where
-        T: for<'a> TryFrom<Fields<'a>, Error = Misfit>,
+        T: for<'a> TryFrom<Fields<'a>, Error = Mismatch>,
     {
         object(self.0.root())
     }
 }
 
 /// Reads a callback's document, which was parsed before, as a model.
-pub(crate) fn read<T>(callback: &Callback) -> Result<T, Refusal>
+pub(crate) fn read<T>(body: &Body) -> Result<T, Refusal>
 where
-    T: for<'a> TryFrom<Fields<'a>, Error = Misfit>,
+    T: for<'a> TryFrom<Fields<'a>, Error = Mismatch>,
 {
-    Ok(object(callback.json()?)?)
+    Ok(object(body.json()?)?)
 }
 
 /// The field of this canonical name, in whichever spelling it stands.
@@ -131,156 +131,140 @@ pub(crate) fn keys_of(object: &Map<String, Value>, name: &str) -> Vec<String> {
     keys.cloned().collect()
 }
 
-pub(crate) fn object<'a, T>(value: ValueRef<'a>) -> Result<T, Misfit>
+pub(crate) fn object<'a, T>(value: ValueRef<'a>) -> Result<T, Mismatch>
 where
-    T: TryFrom<Fields<'a>, Error = Misfit>,
+    T: TryFrom<Fields<'a>, Error = Mismatch>,
 {
     Fields::try_from(value)?.try_into()
 }
 
 pub(crate) fn list_of<'a, T>(
-    item: impl Fn(ValueRef<'a>) -> Result<T, Misfit>,
-) -> impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Misfit> {
+    item: impl Fn(ValueRef<'a>) -> Result<T, Mismatch>,
+) -> impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Mismatch> {
     move |value| {
-        let items = value.as_array().ok_or_else(|| Misfit::new("must be an array"))?;
+        let items = value.as_array().ok_or_else(|| Mismatch::new("must be an array"))?;
         let numbered = items.enumerate();
-        numbered.map(|(index, value)| item(value).map_err(|misfit| misfit.under(index))).collect()
+        numbered
+            .map(|(index, value)| item(value).map_err(|mismatch| mismatch.under(index)))
+            .collect()
     }
 }
 
-pub(crate) fn map(value: ValueRef<'_>) -> Result<Map<String, Value>, Misfit> {
+pub(crate) fn map(value: ValueRef<'_>) -> Result<Map<String, Value>, Mismatch> {
     match value.to_value() {
         Value::Object(fields) => Ok(fields),
-        _ => Err(Misfit::new("must be a JSON object")),
+        _ => Err(Mismatch::new("must be a JSON object")),
     }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "has the signature of the other readers")]
-pub(crate) fn anything(value: ValueRef<'_>) -> Result<Value, Misfit> {
+pub(crate) fn anything(value: ValueRef<'_>) -> Result<Value, Mismatch> {
     Ok(value.to_value())
 }
 
 /// At most so many of a list.
 pub(crate) fn at_most<'a, T>(
     max: usize,
-    list: impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Misfit>,
-) -> impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Misfit> {
+    list: impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Mismatch>,
+) -> impl FnOnce(ValueRef<'a>) -> Result<Vec<T>, Mismatch> {
     move |value| match list(value)? {
         items if items.len() <= max => Ok(items),
-        _ => Err(Misfit::new(format!("must have at most {max} items"))),
+        _ => Err(Mismatch::new(format!("must have at most {max} items"))),
     }
 }
 
 /// An object of which at most one of these fields is there.
 pub(crate) fn one_of<'a, const N: usize>(
     names: [&'static str; N],
-) -> impl FnOnce(ValueRef<'a>) -> Result<Map<String, Value>, Misfit> {
+) -> impl FnOnce(ValueRef<'a>) -> Result<Map<String, Value>, Mismatch> {
     move |value| {
         let fields = map(value)?;
         let there = |name: &&str| fields.get(*name).is_some_and(|value| !value.is_null());
         match names.iter().filter(|name| there(name)).count() {
             0 | 1 => Ok(fields),
-            _ => Err(Misfit::new(format!("must have at most one of {}", names.join(", ")))),
+            _ => Err(Mismatch::new(format!("must have at most one of {}", names.join(", ")))),
         }
     }
 }
 
-pub(crate) fn text(value: ValueRef<'_>) -> Result<String, Misfit> {
-    value.as_str().map(str::to_owned).ok_or_else(|| Misfit::new("must be a string"))
+pub(crate) fn text(value: ValueRef<'_>) -> Result<String, Mismatch> {
+    value.as_str().map(str::to_owned).ok_or_else(|| Mismatch::new("must be a string"))
 }
 
 /// A text of so many characters, which are Unicode scalar values.
 pub(crate) fn chars<'a>(
     min: usize,
     max: usize,
-) -> impl FnOnce(ValueRef<'a>) -> Result<String, Misfit> {
+) -> impl FnOnce(ValueRef<'a>) -> Result<String, Mismatch> {
     move |value| text(value).and_then(|text| of_length(min, max, text))
 }
 
 /// A string, or an integer as its decimal text: what an [`Id`](tower_callback_contract::Id) takes.
-pub(crate) fn id_text(value: ValueRef<'_>) -> Result<String, Misfit> {
+pub(crate) fn id_text(value: ValueRef<'_>) -> Result<String, Mismatch> {
     if let Some(text) = value.as_str() {
         return Ok(text.to_owned());
     }
-    let number = value.as_number().and_then(integer);
-    let number = number.ok_or_else(|| Misfit::new("must be a string or an integer"))?;
+    let number = value.as_integer();
+    let number = number.ok_or_else(|| Mismatch::new("must be a string or an integer"))?;
     Ok(number.to_string())
 }
 
 /// The same, of 1 to so many characters.
-pub(crate) fn id<'a>(max: usize) -> impl FnOnce(ValueRef<'a>) -> Result<String, Misfit> {
+pub(crate) fn id<'a>(max: usize) -> impl FnOnce(ValueRef<'a>) -> Result<String, Mismatch> {
     move |value| id_text(value).and_then(|text| of_length(1, max, text))
 }
 
-fn of_length(min: usize, max: usize, text: String) -> Result<String, Misfit> {
+fn of_length(min: usize, max: usize, text: String) -> Result<String, Mismatch> {
     // No text has more characters than bytes.
     let fits = text.len() <= max || text.chars().nth(max).is_none();
     if fits && (min == 0 || !text.is_empty()) {
         return Ok(text);
     }
-    Err(Misfit::new(match min {
+    Err(Mismatch::new(match min {
         0 => format!("must have at most {max} characters"),
         _ => format!("must have {min} to {max} characters"),
     }))
 }
 
-/// An integer of 64 bits. To JSON Schema, `1.0` is one.
-fn integer(number: &Number) -> Option<i128> {
-    if let Some(number) = number.as_u64() {
-        return Some(number.into());
-    }
-    if let Some(number) = number.as_i64() {
-        return Some(number.into());
-    }
-    let float = number.as_f64().filter(|float| float.fract() == 0.0)?;
-    #[expect(clippy::cast_possible_truncation, reason = "compared with what 64 bits hold")]
-    let number = float as i128;
-    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number).then_some(number)
-}
-
 /// A word of a list that may grow.
-pub(crate) fn word<T: for<'de> Deserialize<'de>>(value: ValueRef<'_>) -> Result<T, Misfit> {
-    value.as_str().and_then(word_of).ok_or_else(|| Misfit::new("must be a string"))
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(value: ValueRef<'_>) -> Result<T, Mismatch> {
+    value.as_str().and_then(word_of).ok_or_else(|| Mismatch::new("must be a string"))
 }
 
 pub(crate) fn word_of<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     T::deserialize(StrDeserializer::<NoWord>::new(text)).ok()
 }
 
-pub(crate) fn flag(value: ValueRef<'_>) -> Result<bool, Misfit> {
-    value.as_bool().ok_or_else(|| Misfit::new("must be a boolean"))
+pub(crate) fn flag(value: ValueRef<'_>) -> Result<bool, Mismatch> {
+    value.as_bool().ok_or_else(|| Mismatch::new("must be a boolean"))
 }
 
-pub(crate) fn score(value: ValueRef<'_>) -> Result<f64, Misfit> {
-    let score = value.as_number().and_then(Number::as_f64).filter(|score| *score <= 1.0);
-    score.ok_or_else(|| Misfit::new("must be a number up to 1"))
+pub(crate) fn score(value: ValueRef<'_>) -> Result<f64, Mismatch> {
+    let score = value.as_f64().filter(|score| *score <= 1.0);
+    score.ok_or_else(|| Mismatch::new("must be a number up to 1"))
 }
 
 /// A number of seconds, up to a week.
-pub(crate) fn delay(value: ValueRef<'_>) -> Result<Duration, Misfit> {
-    let seconds = value.as_number().and_then(integer).and_then(|seconds| seconds.try_into().ok());
+pub(crate) fn delay(value: ValueRef<'_>) -> Result<Duration, Mismatch> {
+    let seconds = value.as_integer().and_then(|seconds| seconds.try_into().ok());
     let seconds = seconds.filter(|seconds| *seconds <= 7 * 24 * 60 * 60);
     let delay = seconds.map(Duration::from_secs);
-    delay.ok_or_else(|| Misfit::new("must be a whole number of seconds, up to 604800"))
+    delay.ok_or_else(|| Mismatch::new("must be a whole number of seconds, up to 604800"))
 }
 
 /// A number or a string, without a meaning of its own.
-pub(crate) fn opaque(value: ValueRef<'_>) -> Result<Value, Misfit> {
+pub(crate) fn opaque(value: ValueRef<'_>) -> Result<Value, Mismatch> {
     match value.to_value() {
         value @ (Value::Number(_) | Value::String(_)) => Ok(value),
-        _ => Err(Misfit::new("must be a number or a string")),
+        _ => Err(Mismatch::new("must be a number or a string")),
     }
 }
 
-pub(crate) fn time(value: ValueRef<'_>) -> Result<Timestamp, Misfit> {
-    let time = if let Some(text) = value.as_str() {
-        // As many digits as are sure to be a number of 64 bits.
-        Some(text).filter(|text| text.len() <= 19).and_then(Timestamp::from_digits)
-    } else {
-        let number = value.as_number().and_then(integer);
-        number.and_then(|number| number.try_into().ok()).map(Timestamp::from_magnitude)
-    };
-    time.ok_or_else(|| Misfit::new("must be a time in milliseconds"))
+pub(crate) fn time(value: ValueRef<'_>) -> Result<Timestamp, Mismatch> {
+    // As many digits as are sure to be a number of 64 bits.
+    let is_short = value.as_str().is_none_or(|text| text.len() <= 19);
+    let time = Timestamp::from_json(value).filter(|_| is_short);
+    time.ok_or_else(|| Mismatch::new("must be a time in milliseconds"))
 }
 
 #[cfg(test)]
@@ -306,8 +290,8 @@ mod tests {
     fn spellings_that_differ_are_refused() {
         let document = Document::from(&json!({"msgId": "secret", "msg_id": "other"}));
         let mut fields = fields(&document);
-        let misfit = fields.required("msg_id", text).unwrap_err().to_string();
-        assert_eq!(misfit, "field `/msg_id` has two spellings with different values");
+        let mismatch = fields.required("msg_id", text).unwrap_err().to_string();
+        assert_eq!(mismatch, "field `/msg_id` has two spellings with different values");
     }
 
     #[test]
@@ -316,22 +300,22 @@ mod tests {
         let mut fields = fields(&document);
         assert!(!fields.has("a"));
         assert_eq!(fields.optional("a", text), Ok(None));
-        assert_eq!(fields.required("b", text), Err(Misfit::new("is missing").under("b")));
+        assert_eq!(fields.required("b", text), Err(Mismatch::missing().under("b")));
     }
 
     #[test]
-    fn a_misfit_is_named_by_its_path() {
+    fn a_mismatch_is_named_by_its_path() {
         let document = Document::from(&json!({"quickReply": ["a", 7]}));
         let mut fields = fields(&document);
-        let misfit = fields.list("quick_reply", text).unwrap_err();
-        assert_eq!(misfit.to_string(), "field `/quick_reply/1` must be a string");
+        let mismatch = fields.list("quick_reply", text).unwrap_err();
+        assert_eq!(mismatch.to_string(), "field `/quick_reply/1` must be a string");
     }
 
     #[test]
     fn only_an_object_has_fields() {
         for value in [json!([]), json!(null), json!("{}"), json!(1)] {
-            let misfit = Fields::try_from(Document::from(&value).root()).err().unwrap();
-            assert_eq!(misfit.to_string(), "the document must be a JSON object");
+            let mismatch = Fields::try_from(Document::from(&value).root()).err().unwrap();
+            assert_eq!(mismatch.to_string(), "the document must be a JSON object");
         }
     }
 }

@@ -1,10 +1,11 @@
-use std::fmt;
+use std::{fmt, sync::Arc, time::Duration};
 
-use tower::util::Either;
-use tower_callback_contract::{Contract, Receive, ReceiveLayer};
-use tower_callback_dedup::{Dedup, DedupLayer, DrainHandle, MemoryStore};
-use tower_callback_order::{Gauges, OrderLayer};
-use tower_callback_schema::{SchemaLayer, Validated};
+use tower_callback_action::{ActionLayer, ActionStep};
+use tower_callback_contract::Contract;
+use tower_callback_dedup::{DedupLayer, DedupStep, DrainHandle, MemoryStore};
+use tower_callback_order::{OrderLayer, OrderStats, OrderStep};
+use tower_callback_schema::{SchemaLayer, SchemaStep};
+use tower_callback_stack::{Layered, Receiver};
 use tower_layer::Layer;
 
 use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute, schema};
@@ -21,7 +22,7 @@ use crate::{AnyCallback, ErrorCallback, MessageDelivery, MessageRoute, schema};
 pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
 
 /// [`Layer`] that handles message deliveries in the order of their `msg_ts`, one at a time for each
-/// user. Route and error callbacks pass through it. It stands inside of dedup.
+/// user. Route and error callbacks pass through it. It stands inside dedup.
 ///
 /// ```
 /// use tower::ServiceBuilder;
@@ -32,34 +33,37 @@ pub type WulaiDedupLayer = DedupLayer<AnyCallback>;
 /// ```
 pub type WulaiOrderLayer = OrderLayer<AnyCallback>;
 
-/// [`Layer`] with all that one of Wulai's routes needs, in the right order: receives the callback
-/// within a size and a time, refuses what does not match its [schema](crate::schema), runs the
-/// handler once per id, and the messages of a user in the order of their `msg_ts`. Questions and
-/// errors are not held for any order; in the place of an answer that does not match its schema, the
-/// platform's own suggestions are sent back.
+/// [`Layer`] with all that one of Wulai's routes needs, in the right order.
+///
+/// It receives the callback within a size and a time, refuses one that does not match its
+/// [schema](crate::schema), runs the handler once per id, and the messages of a user in the order of
+/// their `msg_ts`. It does not hold questions and errors for any order. It sends a 2xx of the handler as
+/// the 200 that Wulai takes, and the platform's own suggestions in place of a response to a message
+/// route that does not match its schema.
 ///
 /// ```
 /// use std::time::Duration;
+/// use tower_callback_dedup::MemoryStore;
 /// use tower_callback_order::Hold;
 /// use tower_callback_wulai::WulaiLayer;
 ///
 /// let two_days = Duration::from_secs(48 * 60 * 60);
 /// let layer = WulaiLayer::delivery()
-///     .receive(|receive| receive.limit(256 * 1024))
+///     .max_body_bytes(256 * 1024)
 ///     .request_schema(|schema| schema.report())
-///     .dedup(|dedup| dedup.window(two_days).memory_budget(256 * 1024 * 1024))
+///     .with_store(MemoryStore::with_budget(256 * 1024 * 1024))
+///     .dedup(|dedup| dedup.window(two_days))
 ///     .order(|order| order.hold(Hold::adaptive(0.99)));
 /// # drop(layer);
 /// ```
-///
-/// `L` stands for what late messages are [diverted](OrderLayer::divert_late) to, if they are.
 #[must_use = "a layer does nothing until it wraps a service"]
-pub struct WulaiLayer<C, L = ()> {
-    receive: ReceiveLayer<C>,
+pub struct WulaiLayer<C, S = MemoryStore> {
+    receiver: Receiver<C>,
     request: Option<SchemaLayer<C>>,
-    dedup: DedupLayer<C>,
-    order: OrderLayer<C, L>,
+    dedup: DedupLayer<C, S>,
+    order: OrderLayer<C>,
     response: Option<SchemaLayer<C>>,
+    action: ActionLayer<C>,
 }
 
 impl WulaiLayer<MessageDelivery> {
@@ -100,16 +104,31 @@ impl<C: Contract + Clone> WulaiLayer<C> {
             .map(|schema| SchemaLayer::request(contract.clone(), schema));
         let response = schema::of_responses(contract.name())
             .map(|schema| SchemaLayer::response(contract.clone(), schema));
-        let receive = ReceiveLayer::new(contract.clone());
         let dedup = DedupLayer::for_contract(contract.clone());
-        Self { receive, request, dedup, order: OrderLayer::for_contract(contract), response }
+        let order = OrderLayer::for_contract(contract.clone());
+        let action = ActionLayer::for_contract(contract.clone());
+        let receiver = Receiver::for_contract(Arc::new(contract));
+        Self { receiver, request, dedup, order, response, action }
     }
 }
 
-impl<C: Contract, L> WulaiLayer<C, L> {
-    /// Changes how the callback is received.
-    pub fn receive(mut self, change: impl FnOnce(ReceiveLayer<C>) -> ReceiveLayer<C>) -> Self {
-        self.receive = change(self.receive);
+impl<C: Contract, S> WulaiLayer<C, S> {
+    /// Remembers finished ids in this store. Default: a [`MemoryStore`] of 64 MiB.
+    pub fn with_store<S2>(self, store: S2) -> WulaiLayer<C, S2> {
+        self.dedup(|dedup| dedup.with_store(store))
+    }
+
+    /// Refuses larger bodies with 413. Default: 1 MiB. Inside another of our layers, that one has read
+    /// the body, and its limits count.
+    pub fn max_body_bytes(mut self, bytes: usize) -> Self {
+        self.receiver.limits.max_body_bytes = bytes;
+        self
+    }
+
+    /// Refuses with 408 a body that has not arrived whole by then. Default: the contract's
+    /// [reply deadline](tower_callback_contract::Timing::reply_deadline).
+    pub fn read_deadline(mut self, deadline: Duration) -> Self {
+        self.receiver.limits.read_deadline = deadline;
         self
     }
 
@@ -120,7 +139,7 @@ impl<C: Contract, L> WulaiLayer<C, L> {
         self
     }
 
-    /// Changes what becomes of answers that do not match their schema. Only those to a message route
+    /// Changes what becomes of responses that do not match their schema. Only those to a message route
     /// have one.
     pub fn response_schema(
         mut self,
@@ -131,80 +150,82 @@ impl<C: Contract, L> WulaiLayer<C, L> {
     }
 
     /// Changes how duplicates are found and answered.
-    pub fn dedup(mut self, change: impl FnOnce(DedupLayer<C>) -> DedupLayer<C>) -> Self {
-        self.dedup = change(self.dedup);
+    pub fn dedup<S2>(
+        self,
+        change: impl FnOnce(DedupLayer<C, S>) -> DedupLayer<C, S2>,
+    ) -> WulaiLayer<C, S2> {
+        let Self { receiver, request, dedup, order, response, action } = self;
+        WulaiLayer { receiver, request, dedup: change(dedup), order, response, action }
+    }
+
+    /// Changes how messages are put in order: how long the layer holds them, and what becomes of late
+    /// ones.
+    pub fn order(mut self, change: impl FnOnce(OrderLayer<C>) -> OrderLayer<C>) -> Self {
+        self.order = change(self.order);
         self
     }
 
-    /// Changes how messages are put in order: how long they are held, and what becomes of those that
-    /// come too late.
-    pub fn order<L2>(
-        self,
-        change: impl FnOnce(OrderLayer<C, L>) -> OrderLayer<C, L2>,
-    ) -> WulaiLayer<C, L2> {
-        let Self { receive, request, dedup, order, response } = self;
-        WulaiLayer { receive, request, dedup, order: change(order), response }
+    /// Changes what the handler's responses ask for. Default: a 2xx is sent as the 200 that Wulai
+    /// takes.
+    pub fn action(mut self, change: impl FnOnce(ActionLayer<C>) -> ActionLayer<C>) -> Self {
+        self.action = change(self.action);
+        self
     }
 
-    /// Where finished ids are remembered, and how well that goes.
+    /// The store that remembers finished ids, with its statistics.
     #[must_use]
-    pub fn store(&self) -> &MemoryStore {
+    pub fn store(&self) -> &S {
         self.dedup.store()
     }
 
     /// How well the order is kept.
     #[must_use]
-    pub fn gauges(&self) -> Gauges {
-        self.order.gauges()
+    pub fn stats(&self) -> OrderStats {
+        self.order.stats()
     }
 
-    /// The handle that ends this layer's work gracefully.
+    /// The handle that drains this layer before a shutdown.
     #[must_use]
     pub fn drain_handle(&self) -> DrainHandle {
         self.dedup.drain_handle()
     }
 }
 
-/// A service, or a layer's service around it.
-type Maybe<S, C> = Either<Validated<S, C>, S>;
+/// Schema, dedup, order, the schema of responses, action.
+type Steps<C, S> = (
+    Option<SchemaStep<C>>,
+    (DedupStep<C, S>, (OrderStep<C>, (Option<SchemaStep<C>>, ActionStep<C>))),
+);
 
-impl<S, C, L> Layer<S> for WulaiLayer<C, L>
-where
-    OrderLayer<C, L>: Layer<Maybe<S, C>>,
-{
-    type Service =
-        Receive<Maybe<Dedup<<OrderLayer<C, L> as Layer<Maybe<S, C>>>::Service, C>, C>, C>;
+impl<I, C: Contract, S> Layer<I> for WulaiLayer<C, S> {
+    type Service = Layered<I, C, Steps<C, S>>;
 
-    fn layer(&self, inner: S) -> Self::Service {
-        let handler = maybe(self.response.as_ref(), inner);
-        let once = self.dedup.layer(self.order.layer(handler));
-        self.receive.layer(maybe(self.request.as_ref(), once))
+    fn layer(&self, inner: I) -> Self::Service {
+        let inside = (self.response.as_ref().map(SchemaLayer::step), self.action.step());
+        let once = (self.dedup.step(), (self.order.step(), inside));
+        let steps = (self.request.as_ref().map(SchemaLayer::step), once);
+        Layered::new(inner, self.receiver.clone(), steps)
     }
 }
 
-fn maybe<S, C>(layer: Option<&SchemaLayer<C>>, inner: S) -> Maybe<S, C> {
-    match layer {
-        Some(layer) => Either::Left(layer.layer(inner)),
-        None => Either::Right(inner),
-    }
-}
-
-// By hand: a derive would ask for `C: Clone`.
-impl<C, L: Clone> Clone for WulaiLayer<C, L> {
+// By hand: a derive would ask for `C: Clone` and `S: Clone`.
+impl<C, S> Clone for WulaiLayer<C, S> {
     fn clone(&self) -> Self {
         Self {
-            receive: self.receive.clone(),
+            receiver: self.receiver.clone(),
             request: self.request.clone(),
             dedup: self.dedup.clone(),
             order: self.order.clone(),
             response: self.response.clone(),
+            action: self.action.clone(),
         }
     }
 }
 
-impl<C: Contract, L> fmt::Debug for WulaiLayer<C, L> {
+impl<C: Contract, S> fmt::Debug for WulaiLayer<C, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WulaiLayer")
+            .field("contract", &self.receiver.contract.name())
             .field("dedup", &self.dedup)
             .field("order", &self.order)
             .finish_non_exhaustive()

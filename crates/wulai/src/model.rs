@@ -1,11 +1,13 @@
 //! The requests of Wulai, typed.
 //!
-//! Every model is read from a [`Callback`](tower_callback_contract::Callback) by `TryFrom`, or by
-//! serde; each field in its published [spellings](crate::spelling). Types, lengths and
-//! required fields are checked, as the [schemas](crate::schema) do it. `null` is absent, and so is an empty list; what is not known yet is kept in `other`.
-//! Models are written in the canonical spelling.
+//! `TryFrom` reads a model from a [`Callback`](tower_callback_contract::Callback) or
+//! a [`Body`](tower_callback_contract::Body), and so does serde; with the feature `axum` the requests
+//! are extractors. Each field may stand in any of its published [spellings](crate::SPELLING). A model
+//! checks types, lengths and required fields, as the [schemas](crate::schema) do. `null` means absent,
+//! and so does an empty list; unknown fields are kept in `other`. Models are written in the canonical
+//! spelling.
 //!
-//! A key that stands twice is refused, by the callback's reader as by serde.
+//! Of a key that stands twice, the last counts, whether a callback's reader or serde reads it.
 //!
 //! `Debug` shows everything, messages of users included: keep it out of logs.
 
@@ -16,7 +18,7 @@ mod requests;
 mod texts;
 mod words;
 
-use tower_callback_contract::Misfit;
+use tower_callback_contract::Mismatch;
 
 pub use self::{
     body::MsgBody,
@@ -31,9 +33,9 @@ use crate::fields::Whole;
 macro_rules! read_by_serde {
     ($($model:ty),+ $(,)?) => {$(
         impl TryFrom<Whole> for $model {
-            type Error = Misfit;
+            type Error = Mismatch;
 
-            fn try_from(document: Whole) -> Result<Self, Misfit> {
+            fn try_from(document: Whole) -> Result<Self, Mismatch> {
                 document.read()
             }
         }

@@ -1,25 +1,25 @@
 use bytes::Bytes;
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use tower_callback_contract::{Callback, Misfit, Refusal, ValueRef};
+use tower_callback_contract::{Body, Callback, Mismatch, Refusal, ValueRef};
 
 use crate::{
     Suggestion,
     fields::{Fields, flag, list_of, map},
 };
 
-/// The reply to a message route 消息路由: the platform's answers, as you change them.
+/// The response to a message route 消息路由: the platform's answers, as you change them.
 ///
-/// It starts as the request's own answers, and loses nothing of them: no field, known or not, and
-/// no spelling. It is written as JSON, by serde or [`to_bytes`](Self::to_bytes); one request and
-/// the same edits give the same bytes.
+/// It starts as the request's own answers, and loses nothing of them: no field, known or not, and no
+/// spelling. Serde or [`to_bytes`](Self::to_bytes) writes it as JSON; one request and the same edits
+/// give the same bytes. With the feature `axum`, a handler can return it.
 ///
 /// ```
-/// # use tower_callback_contract::{Callback, Refusal};
-/// use tower_callback_wulai::{RouteReply, spelling};
+/// # use tower_callback_contract::{Body, Refusal};
+/// use tower_callback_wulai::{RouteReply, SPELLING};
 ///
 /// # fn main() -> Result<(), Refusal> {
 /// let question = r#"{"isDispatch": false, "suggested_response": [{"is_send": true, "new": 1}]}"#;
-/// let mut reply = RouteReply::to(&Callback::new(question.into(), spelling))?;
+/// let mut reply = RouteReply::try_from(&Body::new(question, SPELLING))?;
 /// reply.suggestions_mut()[0].suppress();
 /// reply.hand_over();
 /// let expected = r#"{"isDispatch":true,"suggested_response":[{"is_send":false,"new":1}]}"#;
@@ -46,17 +46,16 @@ struct Spelled<T> {
 }
 
 impl RouteReply {
-    /// The reply that changes nothing.
+    /// The response that changes nothing. `TryFrom<&Body>` makes it of a body without a callback.
     ///
     /// # Errors
-    /// Refuses what [`Callback::json`] refuses, and a request without a list of suggested
-    /// responses, or without a word on dispatch.
+    /// Those of [`Callback::json`], and if the request has no list of suggested responses, or does not
+    /// say `is_dispatch`.
     pub fn to(callback: &Callback) -> Result<Self, Refusal> {
-        let request = Fields::try_from(callback.json()?)?;
-        Ok(Self::of(request)?)
+        callback.body().try_into()
     }
 
-    fn of(mut request: Fields<'_>) -> Result<Self, Misfit> {
+    fn of(mut request: Fields<'_>) -> Result<Self, Mismatch> {
         let suggestion = |value| map(value).map(Suggestion::from);
         let is_dispatch = Spelled::take(&mut request, "is_dispatch", flag)?;
         let suggestions = Spelled::take(&mut request, "suggested_response", list_of(suggestion))?;
@@ -67,13 +66,13 @@ impl RouteReply {
         Ok(Self { is_dispatch, suggestions, body_key, extra: None })
     }
 
-    /// The platform's answers, and those added, in the order in which they will be sent.
+    /// The platform's answers, then those added: the order in which the platform sends them.
     #[must_use]
     pub fn suggestions(&self) -> &[Suggestion] {
         &self.suggestions.value
     }
 
-    /// The answers, to be edited. None can be taken away: [suppress](Suggestion::suppress) it.
+    /// The answers, to be edited. None can be removed; [suppress](Suggestion::suppress) it instead.
     pub fn suggestions_mut(&mut self) -> &mut [Suggestion] {
         &mut self.suggestions.value
     }
@@ -90,27 +89,42 @@ impl RouteReply {
         self.is_dispatch.value
     }
 
-    /// Has the platform hand the user over to a person.
+    /// Makes the platform hand the user over to a person.
     pub fn hand_over(&mut self) {
         self.is_dispatch.value = true;
     }
 
-    /// Has the bot go on, even if the platform meant to hand the user over.
+    /// Lets the bot go on, even if the platform meant to hand the user over.
     pub fn keep(&mut self) {
         self.is_dispatch.value = false;
     }
 
-    /// A text for the platform to pass on. Default: none, whatever the request had.
+    /// Sets a text for the platform to pass on. Default: none, whatever the request had.
     pub fn set_extra(&mut self, extra: impl Into<String>) {
         self.extra = Some(extra.into());
     }
 
-    /// The reply's body, of the media type `application/json`.
+    /// The body of the response, of the media type `application/json`.
     #[must_use]
     #[expect(clippy::missing_panics_doc, reason = "it has no keys but strings, and cannot fail")]
     pub fn to_bytes(&self) -> Bytes {
         let body = serde_json::to_vec(self);
         body.expect("its keys are strings").into()
+    }
+}
+
+impl TryFrom<&Body> for RouteReply {
+    type Error = Refusal;
+
+    fn try_from(body: &Body) -> Result<Self, Refusal> {
+        Ok(Self::of(Fields::try_from(body.json()?)?)?)
+    }
+}
+
+#[cfg(feature = "axum")]
+impl axum_core::response::IntoResponse for RouteReply {
+    fn into_response(self) -> axum_core::response::Response {
+        crate::contract::ok("application/json", self.to_bytes()).map(Into::into)
     }
 }
 
@@ -130,8 +144,8 @@ impl<T: Serialize> Spelled<T> {
     fn take<'a>(
         fields: &mut Fields<'a>,
         name: &str,
-        read: impl FnOnce(ValueRef<'a>) -> Result<T, Misfit>,
-    ) -> Result<Self, Misfit> {
+        read: impl FnOnce(ValueRef<'a>) -> Result<T, Mismatch>,
+    ) -> Result<Self, Mismatch> {
         let keys = fields.keys(name);
         let value = fields.required(name, read)?;
         Ok(Self { keys, value })
@@ -148,10 +162,10 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::spelling;
+    use crate::SPELLING;
 
     fn reply_to(request: &Value) -> Result<RouteReply, Refusal> {
-        RouteReply::to(&Callback::new(request.to_string().into(), spelling))
+        RouteReply::try_from(&Body::new(request.to_string(), SPELLING))
     }
 
     fn text(key: &str, content: &str) -> Value {

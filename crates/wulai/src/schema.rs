@@ -1,11 +1,10 @@
 //! The JSON Schemas of what Wulai sends, and of what it reads.
 //!
-//! They are files of draft 2020-12 in the folder `schemas` of this crate, each on its own, for
-//! whoever wants them elsewhere; the constants are their texts. Both spellings are taken, `null` is
-//! absent, lengths count characters, and fields that are not listed are fine. The [models](crate::model)
-//! accept the same documents.
+//! They are files of draft 2020-12 in the folder `schemas` of this crate; each can be used on its own,
+//! and the constants are their texts. They accept both spellings, `null` means absent, lengths count
+//! characters, and unknown fields are fine. The [models](crate::model) accept the same documents.
 //!
-//! What no schema can say, the reader of callbacks does: it refuses two spellings of one field with
+//! A schema cannot compare two spellings of one field. The reader of callbacks does, and refuses two
 //! different values.
 
 use std::sync::LazyLock;
@@ -18,48 +17,42 @@ use crate::{ErrorCallback, MessageDelivery, MessageRoute};
 pub const DELIVERY: &str = include_str!("../schemas/delivery.schema.json");
 /// The schema of a message route 消息路由, the request.
 pub const ROUTE: &str = include_str!("../schemas/route.schema.json");
-/// The schema of the reply to a message route.
+/// The schema of the response to a message route.
 pub const ROUTE_RESPONSE: &str = include_str!("../schemas/route_response.schema.json");
 /// The schema of an error callback 错误回调.
 pub const ERROR: &str = include_str!("../schemas/error.schema.json");
 
-/// [Layers](SchemaLayer) that hold Wulai's callbacks, and replies to them, against their schemas.
+/// The [`Layer`](SchemaLayer) that validates the requests of message delivery 消息投递.
 ///
 /// ```
 /// use tower::ServiceBuilder;
-/// use tower_callback_wulai::{WulaiDedupLayer, WulaiSchemaLayer};
+/// use tower_callback_wulai::{WulaiDedupLayer, schema};
 ///
 /// let layers = ServiceBuilder::new()
-///     .layer(WulaiSchemaLayer::route())
+///     .layer(schema::route_layer())
 ///     .layer(WulaiDedupLayer::new())
-///     .layer(WulaiSchemaLayer::route_response().report());
+///     .layer(schema::route_response_layer().report());
 /// # drop(layers);
 /// ```
-#[derive(Debug)]
-pub enum WulaiSchemaLayer {}
+pub fn delivery_layer() -> SchemaLayer<MessageDelivery> {
+    SchemaLayer::request(MessageDelivery::new(), delivery())
+}
 
-impl WulaiSchemaLayer {
-    /// For the requests of message delivery 消息投递.
-    pub fn delivery() -> SchemaLayer<MessageDelivery> {
-        SchemaLayer::request(MessageDelivery::new(), delivery())
-    }
+/// The [`Layer`](SchemaLayer) that validates the requests of message route 消息路由.
+pub fn route_layer() -> SchemaLayer<MessageRoute> {
+    SchemaLayer::request(MessageRoute::new(), route())
+}
 
-    /// For the requests of message route 消息路由.
-    pub fn route() -> SchemaLayer<MessageRoute> {
-        SchemaLayer::request(MessageRoute::new(), route())
-    }
+/// The [`Layer`](SchemaLayer) that validates the responses to message route 消息路由. In place of one that
+/// does not match, it sends the request's own suggestions back unchanged, so that the bot still answers.
+/// An empty response, which changes nothing, is fine; one with another status than 200 is not read.
+pub fn route_response_layer() -> SchemaLayer<MessageRoute> {
+    SchemaLayer::response(MessageRoute::new(), route_response())
+}
 
-    /// For the replies to message route 消息路由. In the place of one that does not match, the
-    /// request's own suggestions are sent back unchanged, so that the bot still answers. An empty
-    /// reply, which changes nothing, is fine, and one of another status than 200 is not read.
-    pub fn route_response() -> SchemaLayer<MessageRoute> {
-        SchemaLayer::response(MessageRoute::new(), route_response())
-    }
-
-    /// For the requests of the error callback 错误回调.
-    pub fn error() -> SchemaLayer<ErrorCallback> {
-        SchemaLayer::request(ErrorCallback::new(), error())
-    }
+/// The [`Layer`](SchemaLayer) that validates the requests of the error callback 错误回调.
+pub fn error_layer() -> SchemaLayer<ErrorCallback> {
+    SchemaLayer::request(ErrorCallback::new(), error())
 }
 
 /// The compiled [`DELIVERY`], for a layer with a contract of your own times.
@@ -111,7 +104,7 @@ pub(crate) fn of_requests(contract: &str) -> Option<Schema> {
     }
 }
 
-/// The schema of the replies to them, where the platform reads one.
+/// The schema of the responses to them, if the platform reads them.
 pub(crate) fn of_responses(contract: &str) -> Option<Schema> {
     (contract == "wulai.route").then(route_response)
 }

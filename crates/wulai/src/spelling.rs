@@ -1,12 +1,18 @@
-/// The canonical, `snake_case` name of a field of Wulai's; any other name is itself.
+use tower_callback_contract::Spelling;
+
+/// Which names of Wulai's are one field.
 ///
 /// One published version of Wulai's documentation, and code generated from it, spells some names
 /// in camelCase, and one of them in the plural: `userId`, `msgId`, `msgTs`, `msgBody`, `msgType`,
 /// `senderInfo`, `enableEvaluate`, `quickReply`, `isDispatch`, `suggestedResponse`,
 /// `similar_responses`, `similarResponse` and `similarResponses`. No others are known, and every
-/// other name is taken as it stands.
-#[must_use]
-pub fn spelling(name: &str) -> &str {
+/// other name is taken as it stands. So is every name below `fields`, `custom`, `bot` and `detail`,
+/// whose content is the tenant's own or of any type.
+pub const SPELLING: Spelling = Spelling::new(spelling)
+    .with_free_fields(|name| matches!(name, "fields" | "custom" | "bot" | "detail"));
+
+/// The canonical, `snake_case` name of a field of Wulai's; any other name is itself.
+pub(crate) fn spelling(name: &str) -> &str {
     match name {
         "userId" => "user_id",
         "msgId" => "msg_id",

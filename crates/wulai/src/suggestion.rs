@@ -7,10 +7,10 @@ use crate::{
     spelling::spelling,
 };
 
-/// An answer the platform means to send: the JSON of the request, to be edited in place.
+/// An answer that the platform means to send: the JSON of the request, to be edited in place.
 ///
-/// What no edit touches keeps its name and value, fields nobody knows included. An edit keeps to the
-/// spelling in which a field stands; if it stands in several, all of them change.
+/// Whatever no edit touches keeps its name and value, unknown fields included. An edit keeps the
+/// spelling of a field; if the field stands in several spellings, all of them change.
 ///
 /// `Debug` shows everything, messages of users included: keep it out of logs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -29,7 +29,7 @@ impl Suggestion {
         suggestion
     }
 
-    /// Whether it will be sent, where the platform says so.
+    /// Whether the platform will send it, if the platform says so.
     #[must_use]
     pub fn is_send(&self) -> Option<bool> {
         self.get("is_send")?.as_bool()
@@ -47,7 +47,7 @@ impl Suggestion {
         word_of(self.get("source")?.as_str()?)
     }
 
-    /// The texts of its messages, in their order; messages of other kinds have none.
+    /// The texts of its text messages, in their order.
     pub fn texts(&self) -> impl Iterator<Item = &str> {
         let messages = self.get("response").and_then(Value::as_array);
         messages.into_iter().flatten().filter_map(text_of)
@@ -58,7 +58,7 @@ impl Suggestion {
         self.set("is_send", false);
     }
 
-    /// Has the platform send it, even if it did not mean to.
+    /// Makes the platform send it, even if it did not mean to.
     pub fn send(&mut self) {
         self.set("is_send", true);
     }
@@ -79,7 +79,7 @@ impl Suggestion {
         get(&self.fields, name)
     }
 
-    /// Sets any field, in all spellings in which it stands; one that is absent is added under
+    /// Sets any field, in all spellings in which it stands. A field that is absent is added under
     /// `name`.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
         let value = value.into();
@@ -105,7 +105,7 @@ impl Suggestion {
         objects.find_map(|message| keys_of(message, name).pop())
     }
 
-    /// Spells the messages' field `name` as `key`, where it stands in its canonical spelling only.
+    /// Renames the messages' field `name` to `key`, if it stands in its canonical spelling only.
     pub(crate) fn spell_messages(&mut self, name: &str, key: &str) {
         let messages = self.fields.get_mut("response").and_then(Value::as_array_mut);
         let objects = messages.into_iter().flatten().filter_map(Value::as_object_mut);

@@ -8,24 +8,24 @@ use std::fs;
 
 use proptest::{prelude::*, sample::Index};
 use serde_json::{Value, json};
-use tower_callback_contract::{Callback, Contract};
+use tower_callback_contract::{Body, Callback, Contract};
 use tower_callback_schema::{Schema, Violations};
 use tower_callback_wulai::{
-    Delivery, ErrorReport, MessageRoute, RouteReply, RouteRequest, schema, spelling,
+    Delivery, ErrorReport, MessageRoute, RouteReply, RouteRequest, SPELLING, schema,
 };
 
 use self::documents::{SPELLINGS, any_choices, any_delivery, any_error, any_route, respelled};
 
 /// Reads a document as a model.
-type Model = fn(&Callback) -> bool;
+type Model = fn(&Body) -> bool;
 
 fn kinds() -> [(Schema, Model, Value); 3] {
     [
-        (schema::delivery(), |callback| Delivery::try_from(callback).is_ok(), delivery()),
-        (schema::route(), |callback| RouteRequest::try_from(callback).is_ok(), route()),
+        (schema::delivery(), |body| Delivery::try_from(body).is_ok(), delivery()),
+        (schema::route(), |body| RouteRequest::try_from(body).is_ok(), route()),
         (
             schema::error(),
-            |callback| ErrorReport::try_from(callback).is_ok(),
+            |body| ErrorReport::try_from(body).is_ok(),
             json!({"userId": "anna", "error_msg": "失败", "source_msg_id": "17"}),
         ),
     ]
@@ -40,7 +40,7 @@ fn the_files_are_schemas_that_can_be_used_on_their_own() {
         assert_eq!(file["$schema"], "https://json-schema.org/draft/2020-12/schema");
         assert!(file["$id"].as_str().unwrap().starts_with("urn:tower-callback:wulai:"));
         assert!(file["title"].is_string() && file["description"].is_string());
-        // What stands in two files is the same in both.
+        // A definition in two files is the same in both.
         for (name, definition) in file["$defs"].as_object().unwrap() {
             assert_eq!(shared.entry(name).or_insert_with(|| definition.clone()), definition);
         }
@@ -111,7 +111,7 @@ fn every_length_is_counted_in_characters_up_to_its_edge() {
                 let fits = (least..=most).contains(&length);
                 let told = schema.check(&document);
                 assert_eq!(told.is_ok(), fits, "{length} of {character} at {pointer}: {told:?}");
-                assert_eq!(model(&callback(&document)), fits, "{length} at {pointer}");
+                assert_eq!(model(&body(&document)), fits, "{length} at {pointer}");
                 if let Err(violations) = told {
                     let keyword = if length < least { "minLength" } else { "maxLength" };
                     assert_eq!(said(&violations), [(pointer, keyword)]);
@@ -144,7 +144,7 @@ fn every_number_is_taken_up_to_its_edge() {
     ] {
         let document = with(&route(), "/suggested_response", document);
         assert_eq!(schema::route().check(&document).is_ok(), fits, "{document}");
-        assert_eq!(RouteRequest::try_from(&callback(&document)).is_ok(), fits, "{document}");
+        assert_eq!(RouteRequest::try_from(&body(&document)).is_ok(), fits, "{document}");
     }
     for (similar, fits) in [(0, true), (10, true), (11, false)] {
         for name in ["similar_response", "similarResponses"] {
@@ -152,7 +152,7 @@ fn every_number_is_taken_up_to_its_edge() {
             let document = without(&delivery(), "similar_response");
             let document = with(&document, &format!("/{name}"), items);
             assert_eq!(schema::delivery().check(&document).is_ok(), fits, "{similar}");
-            assert_eq!(Delivery::try_from(&callback(&document)).is_ok(), fits, "{similar}");
+            assert_eq!(Delivery::try_from(&body(&document)).is_ok(), fits, "{similar}");
         }
     }
 }
@@ -185,7 +185,7 @@ fn every_time_and_id_of_another_form_is_taken_by_both_or_by_none() {
     ] {
         let document = with(&delivery(), &format!("/{name}"), value);
         assert_eq!(schema::delivery().check(&document).is_ok(), fits, "{document}");
-        assert_eq!(Delivery::try_from(&callback(&document)).is_ok(), fits, "{document}");
+        assert_eq!(Delivery::try_from(&body(&document)).is_ok(), fits, "{document}");
     }
 }
 
@@ -251,16 +251,16 @@ fn every_wrong_type_is_named_in_the_spelling_that_was_sent() {
         };
         for name in names.iter().flat_map(spelled) {
             for wrong in [json!(1.5), json!([1.5]), json!({"text": 1.5}), json!(true)] {
-                let right = without(&document, spelling(&name));
+                let right = without(&document, SPELLING.canonical(&name));
                 let document = with(&right, &format!("/{name}"), wrong.clone());
-                let is_right = match spelling(&name) {
+                let is_right = match SPELLING.canonical(&name) {
                     "is_dispatch" | "enable_evaluate" => wrong.is_boolean(),
                     "sender_info" | "bot" => wrong.is_object(),
                     _ => false,
                 };
                 let told = schema.check(&document);
                 assert_eq!(told.is_ok(), is_right, "{document}");
-                assert_eq!(model(&callback(&document)), is_right, "{document}");
+                assert_eq!(model(&body(&document)), is_right, "{document}");
                 if let Err(violations) = told {
                     let (pointer, keyword) = said(&violations)[0];
                     assert!(pointer.starts_with(&format!("/{name}")), "{pointer} {keyword}");
@@ -288,13 +288,14 @@ fn a_message_holds_one_kind_and_a_bot_is_one_of_four() {
         let told = schema::delivery().check(&document);
         let places = told.as_ref().err().map(said).unwrap_or_default();
         assert_eq!(places, wrong.map(|place| (place, "type")).into_iter().collect::<Vec<_>>());
-        assert_eq!(Delivery::try_from(&callback(&document)).is_ok(), wrong.is_none());
+        assert_eq!(Delivery::try_from(&body(&document)).is_ok(), wrong.is_none());
     }
 }
 
 #[test]
-fn the_fallback_of_a_route_is_a_reply_that_matches() {
-    let request = callback(&route());
+fn the_fallback_of_a_route_is_a_response_that_matches() {
+    let (head, ()) = http::Request::new(()).into_parts();
+    let request = Callback::receive(&MessageRoute::new(), &head, route().to_string()).unwrap();
     let reply = MessageRoute::new().fallback(&request).unwrap();
     let reply: Value = serde_json::from_slice(reply.body()).unwrap();
     assert_eq!(schema::route_response().check(&reply), Ok(()));
@@ -316,7 +317,7 @@ proptest! {
         for ((schema, model, _), document) in kinds().into_iter().zip([delivery, route, error]) {
             let document = respelled(&document, &mut choices.iter().copied().cycle());
             prop_assert_eq!(schema.check(&document), Ok(()), "{}", document);
-            prop_assert!(model(&callback(&document)), "{}", document);
+            prop_assert!(model(&body(&document)), "{}", document);
         }
     }
 
@@ -334,14 +335,14 @@ proptest! {
             }
             let document = respelled(&document, &mut choices.iter().copied().cycle());
             let told = schema.check(&document);
-            prop_assert_eq!(told.is_ok(), model(&callback(&document)), "{} {:?}", document, told);
+            prop_assert_eq!(told.is_ok(), model(&body(&document)), "{} {:?}", document, told);
         }
     }
 
     #[test]
     fn an_unchanged_reply_to_a_route_matches(route in any_route(), choices in any_choices()) {
-        let request = callback(&respelled(&route, &mut choices.iter().copied().cycle()));
-        let mut reply = RouteReply::to(&request).unwrap();
+        let request = body(&respelled(&route, &mut choices.iter().copied().cycle()));
+        let mut reply = RouteReply::try_from(&request).unwrap();
         reply.hand_over();
         let reply: Value = serde_json::from_slice(&reply.to_bytes()).unwrap();
         prop_assert_eq!(schema::route_response().check(&reply), Ok(()));
@@ -513,7 +514,7 @@ fn answer() -> Value {
     json!({"is_dispatch": false, "suggested_response": [], "extra": ""})
 }
 
-/// The document with this value there; what was beside it in a message goes.
+/// The document with this value there; other kinds in the message are removed.
 fn with(document: &Value, pointer: &str, value: Value) -> Value {
     let mut document = document.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -528,10 +529,10 @@ fn with(document: &Value, pointer: &str, value: Value) -> Value {
 
 fn without(document: &Value, name: &str) -> Value {
     let mut document = document.clone();
-    document.as_object_mut().unwrap().retain(|key, _| spelling(key) != name);
+    document.as_object_mut().unwrap().retain(|key, _| SPELLING.canonical(key) != name);
     document
 }
 
-fn callback(document: &Value) -> Callback {
-    Callback::new(document.to_string().into(), spelling)
+fn body(document: &Value) -> Body {
+    Body::new(document.to_string(), SPELLING)
 }

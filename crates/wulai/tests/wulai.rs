@@ -10,12 +10,11 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value, json};
-use tower_callback_contract::{Callback, Contract, Envelope, Id, Refusal};
+use tower_callback_contract::{Body, Callback, Contract, Envelope, Id, Refusal};
 use tower_callback_wulai::{
     AnyCallback, Delivery, ErrorCallback, ErrorReport, MessageDelivery, MessageRoute, MsgBody,
-    RouteReply, RouteRequest, Suggestion,
+    RouteReply, RouteRequest, SPELLING, Suggestion,
     model::{AnyRequest, MsgType, Source, VoiceType},
-    spelling,
 };
 
 use self::documents::{any_choices, any_delivery, any_error, any_object, any_route, respelled};
@@ -24,13 +23,13 @@ use self::documents::{any_choices, any_delivery, any_error, any_object, any_rout
 fn both_spellings_of_one_message_are_one_event_and_one_model() {
     let (snake, camel) = (payload("delivery_snake"), payload("delivery_camel"));
     let contract = MessageDelivery::new();
-    assert_eq!(identify(&contract, &snake), identify(&contract, &camel));
+    assert_eq!(identify(&contract, snake.body()), identify(&contract, camel.body()));
     let delivery = Delivery::try_from(&snake).unwrap();
     assert_eq!(Delivery::try_from(&camel), Ok(delivery));
 
     let (snake, camel) = (payload("route"), payload("route_camel"));
     let contract = MessageRoute::new();
-    assert_eq!(identify(&contract, &snake), identify(&contract, &camel));
+    assert_eq!(identify(&contract, snake.body()), identify(&contract, camel.body()));
     let request = RouteRequest::try_from(&snake).unwrap();
     assert_eq!(RouteRequest::try_from(&camel), Ok(request));
 }
@@ -115,7 +114,7 @@ fn an_error_is_read_whole() {
     assert_eq!(report.user_id.as_deref(), Some("oZ8_anna"));
     assert!(report.error_msg.is_some_and(|text| text.starts_with("45015")));
     assert_eq!(report.source_msg_id.as_deref(), Some("160273400001"));
-    let id = identify(&ErrorCallback::new(), &payload("error")).unwrap().id;
+    let id = identify(&ErrorCallback::new(), payload("error").body()).unwrap().id;
     assert_eq!(id.map(|id| id.scope().to_owned()).as_deref(), Some("wulai.error"));
 }
 
@@ -234,9 +233,7 @@ fn contract_and_models_refuse_the_same_documents() {
     latin[question_mark] = 0xFF;
     let bodies = [
         format!("[{{{fields}}}]").into_bytes(),
-        format!("{{{fields},\"msg_id\":\"17\"}}").into_bytes(),
         format!("{{{fields},\"msgId\":\"18\"}}").into_bytes(),
-        format!("{{{fields},\"x\":{{\"a\":1,\"a\":1}}}}").into_bytes(),
         format!("{{{fields},\"x\":[{{\"msgId\":1,\"msg_id\":2}}]}}").into_bytes(),
         format!("{{{fields},\"msgId\":17}}").into_bytes(),
         format!("{{{fields},\"x\":\"\\ud800\"}}").into_bytes(),
@@ -244,20 +241,28 @@ fn contract_and_models_refuse_the_same_documents() {
         latin,
     ];
     let refused = |body: Vec<u8>| {
-        let callback = Callback::new(body.into(), spelling);
+        let body = Body::new(body, SPELLING);
         [
-            identify(&MessageDelivery::new(), &callback).is_err(),
-            identify(&MessageRoute::new(), &callback).is_err(),
-            identify(&ErrorCallback::new(), &callback).is_err(),
-            identify(&AnyCallback::new(), &callback).is_err(),
-            Delivery::try_from(&callback).is_err(),
-            RouteRequest::try_from(&callback).is_err(),
-            ErrorReport::try_from(&callback).is_err(),
-            AnyRequest::try_from(&callback).is_err(),
-            RouteReply::to(&callback).is_err(),
+            identify(&MessageDelivery::new(), &body).is_err(),
+            identify(&MessageRoute::new(), &body).is_err(),
+            identify(&ErrorCallback::new(), &body).is_err(),
+            identify(&AnyCallback::new(), &body).is_err(),
+            Delivery::try_from(&body).is_err(),
+            RouteRequest::try_from(&body).is_err(),
+            ErrorReport::try_from(&body).is_err(),
+            AnyRequest::try_from(&body).is_err(),
+            RouteReply::try_from(&body).is_err(),
         ]
     };
     assert_eq!(refused(format!("{{{fields}}}").into_bytes()), [false; 9]);
+    // l03: of a key that stands twice the last counts, and it is refused where it identifies.
+    let twice = format!("{{{fields},\"x\":{{\"a\":1,\"a\":1}}}}").into_bytes();
+    assert_eq!(refused(twice), [false; 9]);
+    let twice = format!("{{{fields},\"msg_id\":\"17\"}}").into_bytes();
+    assert_eq!(refused(twice)[..4], [true, true, false, true]);
+    // l04: below a tenant's own fields, names are themselves.
+    let free = format!("{{{fields},\"bot\":{{\"qa\":{{\"msgId\":1,\"msg_id\":2}}}}}}").into_bytes();
+    assert_eq!(refused(free), [false; 9]);
     for body in bodies {
         let text = String::from_utf8_lossy(&body).into_owned();
         assert_eq!(refused(body), [true; 9], "{text}");
@@ -272,7 +277,7 @@ fn a_number_is_taken_where_the_id_reader_takes_it() {
     document["msg_ts"] = 1_700_000_000_000_u64.into();
     let callback = callback(&document);
     let read = Delivery::try_from(&callback).unwrap();
-    let envelope = identify(&MessageDelivery::new(), &callback).unwrap();
+    let envelope = identify(&MessageDelivery::new(), callback.body()).unwrap();
     assert_eq!(envelope.id, Id::new("wulai.delivery", &read.msg_id));
     assert_eq!(envelope.conversation, Some(read.user_id));
     assert_eq!(envelope.sent_at, Some(read.msg_ts));
@@ -284,8 +289,8 @@ fn a_float_is_no_id_to_either() {
         let mut document = delivery();
         document[name] = json!(1.5);
         let callback = callback(&document);
-        let Envelope { id, conversation, sent_at } =
-            identify(&MessageDelivery::new(), &callback).unwrap();
+        let Envelope { id, conversation, sent_at, .. } =
+            identify(&MessageDelivery::new(), callback.body()).unwrap();
         assert!(id.is_none() || conversation.is_none() || sent_at.is_none(), "{name}");
         assert!(Delivery::try_from(&callback).is_err(), "{name}");
     }
@@ -338,10 +343,10 @@ proptest! {
         choices in any_choices(),
     ) {
         let contract = MessageDelivery::new();
-        let envelope = identify(&contract, &callback(&document));
+        let envelope = identify(&contract, callback(&document).body());
         let mut choices = choices.iter().copied().cycle();
         let other = callback(&respelled(&document, &mut choices));
-        prop_assert_eq!(identify(&contract, &other), envelope);
+        prop_assert_eq!(identify(&contract, other.body()), envelope);
     }
 
     #[test]
@@ -373,7 +378,7 @@ proptest! {
         reply.hand_over();
         let mut expected = answer_in(&request);
         for (key, value) in expected.as_object_mut().unwrap() {
-            match spelling(key) {
+            match SPELLING.canonical(key) {
                 "is_dispatch" => *value = true.into(),
                 _ => value.as_array_mut().unwrap().iter_mut().for_each(suppress_and_exclaim),
             }
@@ -435,11 +440,11 @@ fn suppress_and_exclaim(item: &mut Value) {
     }
 }
 
-/// What of a route request stands in its reply.
+/// The part of a route request that an unchanged response repeats.
 fn answer_in(request: &Value) -> Value {
     let fields = request.as_object().unwrap().iter();
     fields
-        .filter(|(key, _)| ["is_dispatch", "suggested_response"].contains(&spelling(key)))
+        .filter(|(key, _)| ["is_dispatch", "suggested_response"].contains(&SPELLING.canonical(key)))
         .map(|(key, value)| (key.clone(), value.clone()))
         .collect()
 }
@@ -466,17 +471,22 @@ fn without(document: &Value, name: &str) -> Value {
 }
 
 fn callback(document: &Value) -> Callback {
-    Callback::new(document.to_string().into(), spelling)
+    received(document.to_string())
 }
 
 fn payload(name: &str) -> Callback {
     let file = format!("{}/tests/payloads/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    Callback::new(fs::read(file).unwrap().into(), spelling)
+    received(fs::read(file).unwrap())
 }
 
-fn identify(contract: &impl Contract, callback: &Callback) -> Result<Envelope, Refusal> {
+fn received(body: impl Into<Bytes>) -> Callback {
     let (head, ()) = http::Request::new(()).into_parts();
-    contract.identify(&head, callback)
+    Callback::receive(&AnyCallback::new(), &head, body).unwrap()
+}
+
+fn identify(contract: &impl Contract, body: &Body) -> Result<Envelope, Refusal> {
+    let (head, ()) = http::Request::new(()).into_parts();
+    contract.identify(&head, body)
 }
 
 fn json_of(body: &Bytes) -> Value {

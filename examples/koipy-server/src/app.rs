@@ -3,16 +3,16 @@
 use std::{io, sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Json, Router,
+    Json, Router,
     extract::{Request, State},
     http::StatusCode,
     middleware::{Next, from_fn_with_state},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use tokio::time::timeout;
 use tower_callback::{
-    Callback, Id, Payload, Refusal,
+    Callback, Id, Refusal,
     koipy::{
         HookRequest, KoipyLayer, NotAPhoto, OnMessage, OnPreSend, OnResult, PreSendReply, Reply,
         ResultReply,
@@ -25,10 +25,10 @@ use crate::{
     card,
     grade::{self, grades},
     ledger::{Ledger, Payment, Statistics},
-    rules::{Backends, Blacklist},
+    rules::{Backends, Blocklist},
 };
 
-/// What lives as long as the process. The layers are here because what they remember is in them.
+/// What lives as long as the process. The layers are here because they hold what they remember.
 pub(crate) struct Server {
     desk: Arc<Desk>,
     care: Care,
@@ -39,7 +39,7 @@ pub(crate) struct Server {
 
 /// What handlers work with.
 struct Desk {
-    blacklist: Blacklist,
+    blocklist: Blocklist,
     backends: Backends,
     ledger: Ledger,
 }
@@ -47,21 +47,21 @@ struct Desk {
 /// What stands around every handler.
 pub(crate) struct Care {
     pub(crate) on_failure: OnFailure,
-    /// How long a handler may take: its user waits.
-    pub(crate) time_out: Duration,
+    /// How long a handler may take, because its user waits.
+    pub(crate) timeout: Duration,
     pub(crate) demo: DemoLayer,
-    /// The file that anybody may read at `/effects`.
+    /// The file that everybody can read at `/effects`.
     pub(crate) shown: Option<EffectsFile>,
 }
 
-/// What becomes of a test when this server fails.
+/// What happens to a test when this server fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnFailure {
     GoOn,
     Refuse,
 }
 
-/// Why a handler has no reply. In plain HTTP; what the bot makes of it is the layer's to say.
+/// Why a handler failed. The response is plain HTTP; the layer turns it into what the bot understands.
 enum Failure {
     Payload(Refusal),
     Ours(io::Error),
@@ -69,7 +69,7 @@ enum Failure {
 
 impl Server {
     pub(crate) fn new(
-        blacklist: Blacklist,
+        blocklist: Blocklist,
         backends: Backends,
         ledger: Ledger,
         care: Care,
@@ -83,7 +83,7 @@ impl Server {
             ),
         };
         Self {
-            desk: Arc::new(Desk { blacklist, backends, ledger }),
+            desk: Arc::new(Desk { blocklist, backends, ledger }),
             care,
             on_message: KoipyLayer::for_contract(message),
             on_pre_send: KoipyLayer::for_contract(pre_send),
@@ -91,7 +91,7 @@ impl Server {
         }
     }
 
-    /// Refuses new callbacks, waits for those that run, and returns how many did not end in time.
+    /// Refuses new callbacks, waits for the running ones, and returns how many did not end in time.
     pub(crate) async fn drain(&self, grace: Duration) -> usize {
         async fn abandoned<H: Hook>(layer: &KoipyLayer<H>, grace: Duration) -> usize {
             layer.drain_handle().drain(grace).await.abandoned
@@ -106,12 +106,16 @@ impl Server {
 }
 
 pub(crate) fn app(server: &Server) -> Router {
-    let Care { time_out, demo, shown, .. } = &server.care;
-    // The first is the outermost: a copy never gets as far as the others.
-    let inside = (from_fn_with_state(*time_out, in_time), demo.clone());
-    let on_message = post(on_message).route_layer((server.on_message.clone(), inside.clone()));
-    let on_pre_send = post(on_pre_send).route_layer((server.on_pre_send.clone(), inside.clone()));
-    let on_result = post(on_result).route_layer((server.on_result.clone(), inside));
+    let Care { timeout, demo, shown, .. } = &server.care;
+    // The last layer is the outermost, so a duplicate never reaches the others. `from_fn` takes no other
+    // body than axum's, so each layer stands in a call of its own.
+    let inside = |handler: MethodRouter<Arc<Desk>>| {
+        let in_time = from_fn_with_state(*timeout, in_time);
+        handler.route_layer(demo.clone()).route_layer(in_time)
+    };
+    let on_message = inside(post(on_message)).route_layer(server.on_message.clone());
+    let on_pre_send = inside(post(on_pre_send)).route_layer(server.on_pre_send.clone());
+    let on_result = inside(post(on_result)).route_layer(server.on_result.clone());
     let app = Router::new()
         .route("/onMessage", on_message)
         .route("/onPreSend", on_pre_send)
@@ -124,7 +128,7 @@ pub(crate) fn app(server: &Server) -> Router {
     }
 }
 
-/// A handler that takes too long has failed, before the bot has waited for nothing.
+/// Fails a handler that takes too long, while the bot still waits.
 async fn in_time(State(limit): State<Duration>, request: Request, next: Next) -> Response {
     timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
         tracing::error!(?limit, "callback took too long");
@@ -132,17 +136,14 @@ async fn in_time(State(limit): State<Duration>, request: Request, next: Next) ->
     })
 }
 
-/// A test command arrived: refuses those on the black list, and takes the points of the others.
-async fn on_message(
-    State(desk): State<Arc<Desk>>,
-    Extension(callback): Extension<Callback>,
-) -> Result<Reply, Failure> {
+/// A test command arrived: refuses users on the blocklist, and takes points from the others.
+async fn on_message(State(desk): State<Arc<Desk>>, callback: Callback) -> Result<Reply, Failure> {
     let message = HookRequest::try_from(&callback)?.message;
-    if desk.blacklist.holds(&message) {
+    if desk.blocklist.has(&message) {
         desk.ledger.count_refused().await?;
         return Ok(Reply::refuse("你已被拉黑！"));
     }
-    // Nobody to charge.
+    // There is no user to charge.
     let Some(user) = message.sender_id() else { return Ok(Reply::proceed()) };
     let id = callback.envelope().id.as_ref().map(Id::as_str);
     Ok(match desk.ledger.charge(user, id).await? {
@@ -154,12 +155,9 @@ async fn on_message(
     })
 }
 
-/// A task is about to go to a back end: to that of its user, if there is one; else its user sees
-/// the points that are left.
-async fn on_pre_send(
-    State(desk): State<Arc<Desk>>,
-    Extension(callback): Extension<Callback>,
-) -> Result<Reply, Failure> {
+/// A task is about to go to a back end. Sends it to the back end of its user; a user without one sees
+/// how many points are left.
+async fn on_pre_send(State(desk): State<Arc<Desk>>, callback: Callback) -> Result<Reply, Failure> {
     let payload = HookRequest::try_from(&callback)?;
     let creator = || payload.slave_request.task.as_ref()?.creator.as_ref()?.parse().ok();
     let Some(user) = payload.message.sender_id().or_else(creator) else {
@@ -177,7 +175,7 @@ async fn on_pre_send(
 /// Raw results are in: adds a column.
 async fn on_result(
     State(desk): State<Arc<Desk>>,
-    Payload(HookRequest { result, .. }): Payload<HookRequest>,
+    HookRequest { result, .. }: HookRequest,
 ) -> Result<Reply, Failure> {
     desk.ledger.count_result(result.rows().unwrap_or(0)).await?;
     if result.rows().is_none() {

@@ -1,4 +1,4 @@
-//! The picture that a user is shown before a test: the points that are left.
+//! The picture that a user sees before a test: how many points are left.
 
 use std::io;
 
@@ -28,7 +28,7 @@ const DIGITS: [[u8; 5]; 10] = [
     [0b111, 0b101, 0b111, 0b001, 0b111],
 ];
 
-/// A PNG with these points in a frame; in red, if they are the last ones.
+/// A PNG with the number of points in a frame; in red, if there are none left.
 pub(crate) fn draw(points: u32) -> io::Result<Vec<u8>> {
     let mut card = Card::new();
     for (x, y, width, height) in
@@ -37,7 +37,7 @@ pub(crate) fn draw(points: u32) -> io::Result<Vec<u8>> {
         card.fill((x, y), (width, height), FRAME);
     }
     let ink = if points == 0 { WARNING } else { INK };
-    // More digits than that have no room.
+    // There is no room for more digits.
     for (place, digit) in points.min(999_999).to_string().bytes().enumerate() {
         card.digit(usize::from(digit - b'0'), place, ink);
     }

@@ -1,12 +1,12 @@
-//! A column of our own: what a node is good for.
+//! A column of our own: how good a node is.
 
 use tower_callback::koipy::model::TestResult;
 
-/// What the column is called.
+/// The name of the column.
 pub(crate) const COLUMN: &str = "评级";
 
-/// A grade for every node, by its delay in milliseconds and its speed in bytes per second, as far
-/// as they were measured.
+/// A grade for every node, by its delay in milliseconds and its speed in bytes per second, if they were
+/// measured.
 pub(crate) fn grades(result: &TestResult) -> Vec<&'static str> {
     let number = |column: &str, row: usize| result.column(column)?.get(row)?.as_f64();
     let delay = |row| number("HTTPS延迟", row).or_else(|| number("HTTP延迟", row));

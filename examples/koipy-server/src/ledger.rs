@@ -12,32 +12,32 @@ use std::{
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Mutex, task::spawn_blocking};
 
-/// What a test costs, and what a user has to begin with.
+/// How many points a test costs, and how many a user starts with.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Tariff {
     pub(crate) start: u32,
     pub(crate) cost: u32,
 }
 
-/// Who has how many points. Cheap to clone.
+/// The points of all users. Cheap to clone.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
     tariff: Tariff,
     path: Option<Arc<Path>>,
-    /// Locked while it is written: what is read was kept.
+    /// Locked while it is written, so that what is read is in the file.
     book: Arc<Mutex<Arc<Book>>>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Book {
     points: BTreeMap<i64, u32>,
-    /// The callbacks that were paid for last. The layer knows copies of a callback as long as the
-    /// process lives; what is in the file with the points is known as long as these are.
+    /// The callbacks that were paid for last. The layer knows duplicates only while the process lives; the
+    /// file knows them as long as it knows the points.
     paid: VecDeque<String>,
     statistics: Statistics,
 }
 
-/// What was counted.
+/// The counters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Statistics {
     pub(crate) users: usize,
@@ -47,16 +47,16 @@ pub(crate) struct Statistics {
     pub(crate) nodes: u64,
 }
 
-/// How a payment went.
+/// The result of a payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Payment {
-    /// It was made now, or was before.
+    /// It was made now, or before.
     Paid,
-    /// So many points are too few.
+    /// The user has too few points.
     TooFew { points: u32 },
 }
 
-/// How many callbacks are known to be paid for.
+/// How many paid callbacks the ledger remembers.
 const PAID: usize = 10_000;
 
 impl Ledger {
@@ -84,7 +84,7 @@ impl Ledger {
         book.points.get(&user).copied().unwrap_or(self.tariff.start)
     }
 
-    /// Takes the points of a test, once for a callback.
+    /// Takes the points for a test, once per callback.
     pub(crate) async fn charge(&self, user: i64, callback: Option<&str>) -> io::Result<Payment> {
         let Tariff { start, cost } = self.tariff;
         self.change(|book| {
@@ -124,7 +124,7 @@ impl Ledger {
         Statistics { users: book.points.len(), ..book.statistics.clone() }
     }
 
-    /// Changes the book and its file, or, if the file cannot be written, neither.
+    /// Changes the book and its file. If the file cannot be written, changes neither.
     async fn change<T>(&self, change: impl FnOnce(&mut Book) -> T) -> io::Result<T> {
         let mut kept = Arc::clone(&self.book).lock_owned().await;
         let mut book = Book::clone(&kept);
@@ -133,7 +133,7 @@ impl Ledger {
             return Ok(outcome);
         }
         let (book, path) = (Arc::new(book), self.path.clone());
-        // Whoever stops waiting does not stop it: file and memory stay the same.
+        // Goes on if the caller stops waiting, so that file and memory stay equal.
         spawn_blocking(move || {
             if let Some(path) = path {
                 write(&path, &book)?;
@@ -147,8 +147,7 @@ impl Ledger {
     }
 }
 
-/// Writes the file so that whoever reads it sees the old one or the new one, also after a power
-/// cut.
+/// Replaces the file: a reader sees the old one or the new one, even after a power cut.
 fn write(path: &Path, book: &Book) -> io::Result<()> {
     let mut beside = OsString::from(path);
     beside.push(".new");
@@ -157,7 +156,7 @@ fn write(path: &Path, book: &Book) -> io::Result<()> {
     file.write_all(&serde_json::to_vec(book)?)?;
     file.sync_all()?;
     fs::rename(&beside, path)?;
-    // The name too has to reach the disk, where a folder is something that can be synced.
+    // The name has to reach the disk too. Only Unix can sync a folder.
     #[cfg(unix)]
     {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_kept_was_not_done() {
+    async fn a_change_that_cannot_be_written_is_not_made() {
         let path = path("folder");
         let ledger = Ledger::open(&path, TARIFF).unwrap();
         fs::create_dir(&path).unwrap();
@@ -215,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_ledger_is_not_overwritten() {
+    fn a_file_that_is_not_a_ledger_is_not_overwritten() {
         let path = path("garbage");
         fs::write(&path, "{\"points\":").unwrap();
         assert!(Ledger::open(&path, TARIFF).is_err());

@@ -1,6 +1,6 @@
 //! A callback server for koipy. koipy 回调服务器。
 //!
-//! Run it, and name it in the bot's configuration:
+//! Run it, and put its addresses into the bot's configuration:
 //!
 //! ```sh
 //! cargo run -p koipy-server
@@ -30,26 +30,26 @@ use tracing_subscriber::EnvFilter;
 use crate::{
     app::{Care, OnFailure, Server},
     ledger::{Ledger, Tariff},
-    rules::{Backends, Blacklist},
+    rules::{Backends, Blocklist},
 };
 
 /// How long idle connections may take to close after the callbacks have ended.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// A callback server for koipy: a black list, points, back ends, pictures, columns, statistics.
+/// A callback server for koipy: a blocklist, points, back ends, pictures, columns, statistics.
 /// koipy 回调服务器：黑名单、积分、后端、图片、新列、统计。
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Where to listen; port 0 takes a free one and prints it. 监听地址
+    /// Where to listen; port 0 takes a free port and prints it. 监听地址
     #[arg(long, default_value = "127.0.0.1:8080")]
     addr: String,
 
-    /// Where points and statistics are kept; without it, they end with the process. 状态文件
+    /// The file for points and statistics. Without it, they are lost when the process ends. 状态文件
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
 
-    /// Refuses a user: an id, a name, or the beginning of names and `*`. 黑名单
+    /// Refuses a user: an id, a name, or the start of names and `*`. Can be repeated. 黑名单
     #[arg(long, value_name = "USER")]
     block: Vec<String>,
 
@@ -61,16 +61,16 @@ struct Args {
     #[arg(long, default_value_t = 1, value_name = "POINTS")]
     cost: u32,
 
-    /// Back ends of users: a JSON object of user ids, each with what to change of the task's
-    /// `slave`. 用户后端
+    /// The back ends of users: a JSON object from user ids to the changed fields of the task's `slave`.
+    /// 用户后端
     #[arg(long, value_name = "FILE")]
     backends: Option<PathBuf>,
 
-    /// Refuses tests when this server fails. Without it, they go on. 出错时拒绝测试
+    /// Refuses tests when this server fails. By default, they go on. 出错时拒绝测试
     #[arg(long)]
     fail_closed: bool,
 
-    /// How long a handler may take before it has failed; the bot waits for 5 s. 处理超时
+    /// How long a handler may take before it fails; the bot waits for 5 s. 处理超时
     #[arg(long, default_value = "3s", value_parser = humantime::parse_duration)]
     timeout: Duration,
 
@@ -112,7 +112,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Serves until Ctrl-C; then callbacks that run may end.
+/// Serves until Ctrl-C. Then it refuses new callbacks, and lets the running ones end.
 async fn serve(listener: TcpListener, server: &Server, grace: Duration) -> io::Result<()> {
     let (close, closed) = oneshot::channel::<()>();
     let serving = axum::serve(listener, app::app(server)).with_graceful_shutdown(async {
@@ -166,21 +166,21 @@ impl Args {
             }
             None => Backends::default(),
         };
-        Ok(Server::new(Blacklist::new(&self.block), backends, ledger, self.care()?))
+        Ok(Server::new(Blocklist::new(&self.block), backends, ledger, self.care()?))
     }
 
     fn care(&self) -> Result<Care, String> {
         let on_failure = if self.fail_closed { OnFailure::Refuse } else { OnFailure::GoOn };
-        let (time_out, demo) = (self.timeout, DemoLayer::new());
-        let mut care = Care { on_failure, time_out, demo, shown: None };
+        let (timeout, demo) = (self.timeout, DemoLayer::new());
+        let mut care = Care { on_failure, timeout, demo, shown: None };
         let Some(path) = &self.effects else { return Ok(care) };
         let file = EffectsFile::open(path)
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         care.demo = care.demo.record(file.clone());
         if self.sim {
-            // Not an event: nobody is to filter it out.
+            // Not an event, so that no filter hides it.
             eprintln!(
-                "DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open"
+                "DEMO MODE: everybody can make handlers slow or fail by `#sim …`, and read /effects"
             );
             care.demo = care.demo.obey("/message/text");
             care.shown = Some(file);

@@ -1,4 +1,4 @@
-//! Who may test, and where.
+//! Which users may test, and on which back end.
 
 use std::{collections::BTreeMap, fs, io, path::Path};
 
@@ -7,7 +7,7 @@ use tower_callback::koipy::model::Message;
 
 /// Users who may not test.
 #[derive(Debug, Default)]
-pub(crate) struct Blacklist {
+pub(crate) struct Blocklist {
     users: Vec<User>,
 }
 
@@ -18,13 +18,13 @@ enum User {
     NamesLike(String),
 }
 
-/// What to change of a task's `slave`, for some users. It may hold tokens, so it has no `Debug`.
+/// The changes to a task's `slave`, by user. They may contain tokens, so there is no `Debug`.
 #[derive(Default)]
 pub(crate) struct Backends {
     of_users: BTreeMap<i64, Map<String, Value>>,
 }
 
-impl Blacklist {
+impl Blocklist {
     pub(crate) fn new(users: &[String]) -> Self {
         let user = |user: &String| {
             let name = user.trim_start_matches('@').to_lowercase();
@@ -37,7 +37,7 @@ impl Blacklist {
         Self { users: users.iter().map(user).collect() }
     }
 
-    pub(crate) fn holds(&self, message: &Message) -> bool {
+    pub(crate) fn has(&self, message: &Message) -> bool {
         let (id, name) = (message.sender_id(), message.username().map(str::to_lowercase));
         self.users.iter().any(|user| match user {
             User::Id(blocked) => id == Some(*blocked),
@@ -62,20 +62,19 @@ impl Backends {
 
 #[cfg(test)]
 mod tests {
-    use tower_callback::koipy::model::User as Sender;
+    use serde_json::json;
 
     use super::*;
 
     fn message(id: i64, username: Option<&str>) -> Message {
-        let username = username.map(str::to_owned);
-        let from_user = Some(Sender { id: Some(id), username, ..Sender::default() });
-        Message { from_user, ..Message::default() }
+        let sender = json!({"id": id, "username": username});
+        serde_json::from_value(json!({"from_user": sender})).unwrap()
     }
 
     #[test]
     fn users_are_blocked_by_id_by_name_or_by_the_beginning_of_names() {
         let blocked = ["666", "@Mallory", "koipybot*", "@Eve*"].map(str::to_owned);
-        let blacklist = Blacklist::new(&blocked);
+        let blocklist = Blocklist::new(&blocked);
         for (id, name, expected) in [
             (666, None, true),
             (1, Some("mallory"), true),
@@ -86,8 +85,8 @@ mod tests {
             (1, Some("mallory2"), false),
             (1, None, false),
         ] {
-            assert_eq!(blacklist.holds(&message(id, name)), expected, "{id} {name:?}");
+            assert_eq!(blocklist.has(&message(id, name)), expected, "{id} {name:?}");
         }
-        assert!(!blacklist.holds(&Message::default()));
+        assert!(!blocklist.has(&Message::default()));
     }
 }

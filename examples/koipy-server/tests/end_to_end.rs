@@ -1,5 +1,5 @@
-//! The binary, as the bot sees it: real payloads, real sockets, a real client with the layer that
-//! a bot in Rust would use.
+//! The binary, as the bot sees it: real payloads, real sockets, and a real client with the layer that a
+//! bot in Rust would use.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -42,30 +42,30 @@ async fn points_are_taken_once_and_survive_the_process() {
 
     let server = Server::start(&args);
     assert_eq!(server.ask("/onMessage", &test(4)).await, refuse(too_few));
-    // A copy of what was paid for in another life.
+    // The process before this one has taken the points for it.
     assert_eq!(server.ask("/onMessage", &test(2)).await, Action::Accept);
     let expected = json!({"users": 1, "tests": 2, "refused": 2, "results": 0, "nodes": 0});
     assert_eq!(server.stats().await, expected);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copies_at_once_cost_one_test() {
+async fn duplicates_at_once_cost_one_test() {
     let state = State::new();
     let server = Server::start(&["--state", state.path(), "--points", "100"]);
-    let copies = (0..50).map(|_| {
+    let asked = (0..50).map(|_| {
         let (url, client) = (server.url("/onMessage"), client());
         tokio::spawn(async move { ask(client, url, test(1)).await })
     });
-    for copy in copies.collect::<Vec<_>>() {
-        assert_eq!(copy.await.unwrap(), Action::Accept);
+    for action in asked.collect::<Vec<_>>() {
+        assert_eq!(action.await.unwrap(), Action::Accept);
     }
     assert_eq!(state.points(), 99);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_fails_lets_tests_go_on_unless_it_is_to_refuse_them() {
+async fn a_server_that_fails_lets_tests_go_on_unless_it_fails_closed() {
     let state = State::new();
-    // Nothing can be written where a folder stands.
+    // A file cannot be written where there is a folder.
     fs::create_dir(state.path().to_owned() + ".new").unwrap();
     let open = Server::start(&["--state", state.path()]);
     assert_eq!(open.ask("/onMessage", ON_MESSAGE).await, Action::Accept);
@@ -75,7 +75,7 @@ async fn a_server_that_fails_lets_tests_go_on_unless_it_is_to_refuse_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_has_a_back_end_of_their_own() {
+async fn a_user_can_have_a_back_end_of_their_own() {
     let backends = State::new();
     let tokyo = json!({"10001": {"id": "tokyo", "address": "tokyo.example.com:8765"}});
     fs::write(&backends.0, tokyo.to_string()).unwrap();
@@ -103,7 +103,7 @@ async fn a_result_gets_a_column_and_a_failure_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_is_answered_and_ignored_by_the_bot() {
+async fn garbage_gets_a_response_that_the_bot_ignores() {
     let server = Server::start(&[]);
     for garbage in ["", "{", "[]", "{\"message\": 7}", "{\"message\": {\"id\": \"x\"}}"] {
         for hook in ["/onMessage", "/onPreSend", "/onResult"] {
@@ -119,14 +119,14 @@ async fn a_slow_handler_has_failed_before_the_bot_stops_waiting() {
     let args = ["--sim", "--timeout", "100ms", "--state", state.path()];
     let server = Server::start(&args);
     assert_eq!(server.ask("/onMessage", &says("#sim slow 9s")).await, Action::Accept);
-    assert!(!state.0.exists(), "what was not done was paid for");
+    assert!(!state.0.exists(), "the points were taken for nothing");
     let closed = Server::start(&[&args[..], &["--fail-closed"]].concat());
     let refused = refuse("Gateway Timeout");
     assert_eq!(closed.ask("/onMessage", &says("#sim slow 9s")).await, refused);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_demo_mode_is_off_unless_asked_for_and_then_says_so() {
+async fn the_demo_mode_is_off_by_default_and_announced() {
     let told = says("#sim fail once");
     let server = Server::start_with_log(&[], Stdio::piped());
     assert_eq!(server.ask("/onMessage", &told).await, Action::Accept);
@@ -142,16 +142,17 @@ async fn the_demo_mode_is_off_unless_asked_for_and_then_says_so() {
     assert!(server.end().contains("DEMO MODE"));
 }
 
-/// What koipy's users write with aiohttp, as it was recorded, and this server, on the same requests.
+/// A server in aiohttp as koipy's documents show it, whose responses were recorded, and this server, on
+/// the same requests.
 #[tokio::test(flavor = "multi_thread")]
-async fn it_answers_as_the_documented_server_does_but_for_that_ones_mistakes() {
+async fn it_responds_like_the_documented_server_except_for_its_mistakes() {
     let server = Server::start(&["--block", "koipybot*"]);
     let message = |username: &str| {
         json!({"message": {"id": 1, "chat": {"id": 5}, "from_user": {"id": 7, "username": username}}})
             .to_string()
     };
 
-    // Both let it go on: the other by an empty document under 200, this one by 204.
+    // Both let the test go on: the other by an empty document under a 200, this one by a 204.
     let theirs = recorded(include_bytes!("../../../crates/koipy/tests/aiohttp/on_message.http"));
     let ours = server.ask("/onMessage", &message("anna")).await;
     assert_eq!((theirs.await, ours), (Action::Accept, Action::Accept));
@@ -162,8 +163,8 @@ async fn it_answers_as_the_documented_server_does_but_for_that_ones_mistakes() {
     assert_eq!(theirs.await, ours);
     assert_eq!(ours, refuse("你已被拉黑！"));
 
-    // A picture: the other's is a PNG that calls itself a JPEG, under 403, so the task is refused
-    // and nothing is shown.
+    // A picture: the other sends a PNG as a JPEG under a 403, so the task is refused and no picture is
+    // shown.
     let theirs = recorded(include_bytes!("../../../crates/koipy/tests/aiohttp/on_pre_send.http"));
     assert_eq!(theirs.await, refuse(""));
     let Action::Use(Content::Image { media_type, bytes }) =
@@ -173,7 +174,7 @@ async fn it_answers_as_the_documented_server_does_but_for_that_ones_mistakes() {
     };
     assert_eq!((&*media_type, &bytes[..4]), ("image/png", &b"\x89PNG"[..]));
 
-    // A column more: the other sends the whole document back, this one what is new.
+    // One more column: the other sends the whole document back, this one only the new column.
     let theirs = recorded(include_bytes!("../../../crates/koipy/tests/aiohttp/on_result.http"));
     let sent: Value = serde_json::from_str(ON_RESULT).unwrap();
     for (action, column) in
@@ -190,14 +191,14 @@ async fn it_answers_as_the_documented_server_does_but_for_that_ones_mistakes() {
     }
 }
 
-/// What the bot does on a reply that was recorded.
-async fn recorded(reply: &'static [u8]) -> Action {
+/// What the bot does on a recorded response.
+async fn recorded(response: &'static [u8]) -> Action {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut connection, _) = listener.accept().await.unwrap();
         assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);
-        connection.write_all(reply).await.unwrap();
+        connection.write_all(response).await.unwrap();
     });
     ask(client(), url, "{}".to_owned()).await
 }
@@ -216,7 +217,7 @@ fn refuse(text: &str) -> Action {
     Action::Refuse { text: text.to_owned() }
 }
 
-/// A file of a test's own.
+/// A file that is removed after the test.
 struct State(PathBuf);
 
 impl State {

@@ -1,5 +1,5 @@
-//! The conformance suite, run against a callback server written the way koipy's documents show it,
-//! and against this example. The table it prints stands in the README:
+//! The conformance suite, run on a callback server written the way koipy's documents show it, and on this
+//! example. It prints the table in `docs/receivers.md`:
 //!
 //! ```sh
 //! cargo test -p koipy-server --test receivers -- --nocapture
@@ -31,13 +31,13 @@ use self::{
     app::{Server, client},
     python::{Receiver, root},
     sender::client as sender,
-    table::Table,
+    table::{Table, must_say_why},
 };
 
-/// A receiver that still reads a body by now reads it for ever.
+/// A receiver that still reads a body by then reads it for ever.
 const LATEST: Duration = Duration::from_secs(8);
 
-/// Who knows one spelling and no limits fails these, whatever else it does.
+/// A receiver with one spelling and without limits fails these, whatever else it does.
 const BOUND_TO_FAIL: &[&str] = &[
     "as-the-bot-sends-it",
     "both-spellings",
@@ -66,6 +66,7 @@ async fn what_the_layers_change() {
     for result in &ours {
         assert_eq!(result.verdict, Verdict::Pass, "{}", result.case);
     }
+    must_say_why(root(), &ours);
     let Some(theirs) = theirs else { return };
     for case in BOUND_TO_FAIL {
         let result = theirs.iter().find(|result| result.case == *case).unwrap();
@@ -73,11 +74,11 @@ async fn what_the_layers_change() {
     }
     let table = Table::new(&["aiohttp", "`koipy-server`"], &[&theirs, &ours]);
     println!("{table}");
-    table.must_stand_in_readmes(root());
+    table.must_be_on_the_pages(root());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_of_each_hook_leaves_no_damage() {
+async fn a_storm_of_each_hook_is_clean() {
     let server = Server::start(&["--points", "1000"]);
     for hook in [
         platform::koipy::on_message(),
@@ -90,13 +91,13 @@ async fn a_storm_of_each_hook_leaves_no_damage() {
         assert!(report.is_clean() && report.attempts > 100, "{report}");
         assert_eq!(report.effects.as_ref().unwrap().handled, 100, "{report}");
     }
-    // Copies are neither paid for nor counted.
+    // Duplicates are neither paid for nor counted.
     let stats = server.stats().await;
     assert_eq!((&stats["tests"], &stats["results"]), (&json!(100), &json!(100)), "{stats}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_koipy_receiver_answers() {
+async fn the_aiohttp_receiver_responds() {
     let Some(receiver) = Receiver::start("aiohttp") else { return };
     let message = |name: &str| json!({"message": {"id": 7, "chat": {"id": -1}, "from_user": {"username": name}}});
     let send = async |hook, body| post(&format!("http://{}/{hook}", receiver.address), &body).await;
@@ -126,7 +127,7 @@ async fn check(address: &str, effects_file: &Path) -> Vec<CaseResult> {
         let lines = fs::read_to_string(effects_file).map_err(|error| error.to_string())?;
         parse(&lines).map(Some)
     };
-    let suite = Suite::of("koipy").unwrap().patience(LATEST);
+    let suite = Suite::of("koipy").unwrap().response_timeout(LATEST);
     suite.run(sender(address), effects, None).await.unwrap()
 }
 

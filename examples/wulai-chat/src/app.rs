@@ -1,4 +1,4 @@
-//! The app: three callbacks, each behind its layer, and the page they feed.
+//! The app: three callbacks, each behind its layer, and the page that they feed.
 
 use std::{sync::Arc, time::Duration};
 
@@ -9,7 +9,6 @@ use axum::{
     routing::{get, post},
 };
 use tower_callback::{
-    Payload,
     order::{Hold, Position},
     wulai::{Delivery, ErrorCallback, ErrorReport, MessageDelivery, MessageRoute, WulaiLayer},
 };
@@ -23,7 +22,7 @@ use crate::{
     ws,
 };
 
-/// What lives as long as the process. The layers are here because what they remember is in them.
+/// What lives as long as the process. The layers are here because they hold what they remember.
 pub(crate) struct Chat {
     hub: Arc<Hub>,
     trials: Arc<Trials>,
@@ -43,7 +42,7 @@ impl Chat {
         }
     }
 
-    /// Refuses new callbacks, waits for those that run, and returns how many did not end in time.
+    /// Refuses new callbacks, waits for the running ones, and returns how many did not end in time.
     pub(crate) async fn drain(&self, grace: Duration) -> usize {
         let (delivery, route, error) =
             (self.delivery.drain_handle(), self.route.drain_handle(), self.error.drain_handle());
@@ -58,11 +57,16 @@ impl Chat {
 }
 
 pub(crate) fn app(chat: &Chat) -> Router {
-    // The first is the outermost: a copy never gets as far as a trial.
-    let tried = (chat.trials.demo.clone(), from_fn_with_state(Arc::clone(&chat.trials), trial));
-    let deliver = post(deliver).route_layer((chat.delivery.clone(), tried.clone()));
-    let route = post(route).route_layer((chat.route.clone(), tried.clone()));
-    let on_error = post(on_error).route_layer((chat.error.clone(), tried));
+    // The last layer is the outermost, so a duplicate never reaches a trial. `from_fn` takes no other body
+    // than axum's, so each layer stands in a call of its own.
+    let tried = || from_fn_with_state(Arc::clone(&chat.trials), trial);
+    let demo = || chat.trials.demo.clone();
+    let deliver =
+        post(deliver).route_layer(tried()).route_layer(demo()).route_layer(chat.delivery.clone());
+    let route =
+        post(route).route_layer(tried()).route_layer(demo()).route_layer(chat.route.clone());
+    let on_error =
+        post(on_error).route_layer(tried()).route_layer(demo()).route_layer(chat.error.clone());
     Router::new()
         .route("/callback/message", deliver)
         .route("/webhook/route", route)
@@ -77,7 +81,7 @@ pub(crate) fn app(chat: &Chat) -> Router {
 async fn deliver(
     State(hub): State<Arc<Hub>>,
     position: Position,
-    Payload(delivery): Payload<Delivery>,
+    delivery: Delivery,
 ) -> &'static str {
     let user = delivery.user_id.clone();
     let is_late = matches!(position, Position::Late { .. });
@@ -86,7 +90,7 @@ async fn deliver(
 }
 
 /// Error callback 错误回调: shows that a message did not reach its user.
-async fn on_error(State(hub): State<Arc<Hub>>, Payload(report): Payload<ErrorReport>) {
+async fn on_error(State(hub): State<Arc<Hub>>, report: ErrorReport) {
     if let Some(user) = report.user_id.clone() {
         hub.deliver(&user, Message::not_sent(report).into_json());
     }

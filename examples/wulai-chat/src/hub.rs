@@ -1,5 +1,5 @@
-//! Brings messages from callbacks to browsers. Nobody waits here: a callback only adds to what is
-//! kept of a conversation, and every browser catches up with that at its own pace.
+//! Brings messages from callbacks to browsers. Nothing waits here: a callback only adds a message to its
+//! conversation, and every browser catches up at its own pace.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -12,17 +12,17 @@ use tokio::{
     time::Instant,
 };
 
-/// How many messages of a conversation are kept for a browser that opens later or falls behind.
+/// How many messages of a conversation are kept, for browsers that open later or fall behind.
 const MESSAGES: usize = 50;
 
 /// How many conversations are kept.
 const CONVERSATIONS: usize = 500;
 
-/// The longest user id in bytes, which is 128 characters. What is longer is no user of Wulai's.
+/// The longest user id in bytes: 128 characters. Wulai has no longer ones.
 const USER_ID: usize = 512;
 
-/// How many browsers are served at once. Fewer than conversations, so that there is always one
-/// nobody looks at when room is needed.
+/// How many browsers are served at once. Fewer than conversations, so that there is always one without
+/// a browser, which can make room.
 const BROWSERS: u16 = 250;
 
 pub(crate) struct Hub {
@@ -38,7 +38,7 @@ struct Conversation {
 #[derive(Default)]
 struct Recent {
     messages: VecDeque<Utf8Bytes>,
-    /// Counts those too that are not kept any more.
+    /// Includes those that are no longer kept.
     total: usize,
 }
 
@@ -64,7 +64,7 @@ impl Hub {
         recent.send_modify(|recent| recent.push(message));
     }
 
-    /// Follows a conversation from the oldest message kept, or `None` if too many browsers do.
+    /// Follows a conversation from the oldest message that is kept; `None` if there are too many browsers.
     pub(crate) fn follow(&self, user: &str) -> Option<Feed> {
         if user.len() > USER_ID {
             return None;
@@ -77,7 +77,7 @@ impl Hub {
     /// Ends all feeds, and returns when the last browser has left.
     pub(crate) async fn close(&self) {
         self.lock().clear();
-        // It fails only if the semaphore is closed, and nobody closes it.
+        // Fails only if the semaphore is closed, and nothing closes it.
         let _ = self.seats.acquire_many(BROWSERS.into()).await;
     }
 
@@ -101,7 +101,7 @@ impl Conversation {
     }
 }
 
-/// Forgets the conversation that was idle for longest, of those nobody looks at.
+/// Forgets the conversation that has been idle for longest, of those without a browser.
 fn forget_one(all: &mut HashMap<Box<str>, Conversation>) {
     let idle = all
         .iter()
@@ -134,8 +134,8 @@ impl Recent {
 // ===== impl Feed =====
 
 impl Feed {
-    /// Waits for messages this browser has not seen; `None` when the hub closes. One that falls
-    /// too far behind gets what is still kept.
+    /// Waits for messages that this browser has not seen; `None` when the hub closes. A browser that fell
+    /// too far behind gets those that are still kept.
     pub(crate) async fn next(&mut self) -> Option<Vec<Utf8Bytes>> {
         loop {
             let unseen = self.unseen();
@@ -146,7 +146,7 @@ impl Feed {
         }
     }
 
-    /// The messages this browser has not seen, without waiting.
+    /// The messages that this browser has not seen, without waiting.
     fn unseen(&mut self) -> Vec<Utf8Bytes> {
         let recent = self.recent.borrow_and_update();
         let unseen = recent.since(self.seen);
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_that_falls_behind_holds_nobody_up() {
+    fn a_browser_that_falls_behind_delays_nobody() {
         let hub = Hub::new();
         let mut slow = hub.follow("anna").unwrap();
         deliver_numbers(&hub, "anna", 0..1_000);

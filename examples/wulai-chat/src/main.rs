@@ -1,12 +1,12 @@
 //! A chat page fed by Wulai's callbacks. 由吾来回调驱动的聊天页面。
 //!
-//! Run it, open the page it names, and paste the `curl` lines it prints:
+//! Run it, open the page that it names, and paste the `curl` lines that it prints:
 //!
 //! ```sh
 //! cargo run -p wulai-chat
 //! ```
 //!
-//! Start reading at [`app`]: that is all an app has to do.
+//! Start reading at [`app`]: an app has to do no more than that.
 
 mod app;
 mod hub;
@@ -41,7 +41,7 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Args {
-    /// Where to listen; port 0 takes a free one and prints it. 监听地址
+    /// Where to listen; port 0 takes a free port and prints it. 监听地址
     #[arg(long, default_value = "127.0.0.1:3000")]
     addr: String,
 
@@ -49,16 +49,16 @@ struct Args {
     #[arg(long, default_value = "10s", value_parser = humantime::parse_duration)]
     grace: Duration,
 
-    /// Holds each message that long, so that one sent before it can pass. Without this, no longer than
-    /// the traffic needs. 排序等待时间，默认自适应
+    /// How long each message is held, so that one sent before it can go first. Default: no longer than the
+    /// traffic needs. 排序等待时间，默认自适应
     #[arg(long, value_parser = humantime::parse_duration)]
     hold: Option<Duration>,
 
-    /// Makes every handler take that long, such as 2s or 250ms. 处理延时
+    /// Makes every handler take this long, such as 2s or 250ms. 处理延时
     #[arg(long, default_value = "0s", value_parser = humantime::parse_duration)]
     delay: Duration,
 
-    /// Makes every N-th handler run answer 500. 每 N 次处理失败一次
+    /// Makes every N-th handler run respond with 500. 每 N 次处理失败一次
     #[arg(long, value_name = "N")]
     fail_every: Option<NonZeroU64>,
 
@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Serves until Ctrl-C; then callbacks that run may end, and new ones are told to come back.
+/// Serves until Ctrl-C. Then it refuses new callbacks with 503, and lets the running ones end.
 async fn serve(listener: TcpListener, chat: &Chat, grace: Duration) -> io::Result<()> {
     let (close, closed) = oneshot::channel::<()>();
     let server = axum::serve(listener, app::app(chat)).with_graceful_shutdown(async {
@@ -102,7 +102,7 @@ async fn serve(listener: TcpListener, chat: &Chat, grace: Duration) -> io::Resul
     let server = tokio::spawn(server.into_future());
 
     stop_signal().await?;
-    info!(?grace, "draining; once more to stop at once");
+    info!(?grace, "draining; a second signal stops at once");
     if !drain(chat, grace).await? {
         return Ok(());
     }
@@ -114,7 +114,7 @@ async fn serve(listener: TcpListener, chat: &Chat, grace: Duration) -> io::Resul
     Ok(())
 }
 
-/// Whether all callbacks that run were waited for, and not stopped by a second signal.
+/// Returns whether it waited for the running callbacks, and was not stopped by a second signal.
 async fn drain(chat: &Chat, grace: Duration) -> io::Result<bool> {
     let abandoned = tokio::select! {
         abandoned = chat.drain(grace) => Some(abandoned),
@@ -151,9 +151,9 @@ impl Args {
             .map_err(|error| format!("cannot open {}: {error}", path.display()))?;
         trials.demo = DemoLayer::new().record(file.clone());
         if self.sim {
-            // Not an event: nobody is to filter it out.
+            // Not an event, so that no filter hides it.
             eprintln!(
-                "DEMO MODE: who sends `#sim …` makes handlers slow or fail; /effects is open"
+                "DEMO MODE: everybody can make handlers slow or fail by `#sim …`, and read /effects"
             );
             trials.demo = trials.demo.obey("/msg_body/text/content");
             trials.shown = Some(file);

@@ -1,11 +1,11 @@
-//! A message as the page shows it, whatever kind it is of.
+//! A message of any kind, as the page shows it.
 
 use axum::extract::ws::Utf8Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use tower_callback::wulai::{Delivery, ErrorReport, MsgBody};
 
-/// The longest text that is shown. Wulai's own limit for a text is as long; what is custom has none.
+/// The longest text that is shown. Wulai has the same limit for a text, and none for a custom message.
 const MAX_CHARS: usize = 2048;
 
 /// The most buttons that are shown under a message.
@@ -17,7 +17,7 @@ const UNKNOWN: &str = "unknown";
 pub(crate) struct Message {
     kind: &'static str,
     sent_at: Option<u64>,
-    /// It came after one that was sent later.
+    /// Whether it was handled after one that was sent later.
     is_late: bool,
     from: Option<String>,
     title: Option<String>,
@@ -45,7 +45,7 @@ impl Message {
         message
     }
 
-    /// A message that did not.
+    /// A message that did not reach its user.
     pub(crate) fn not_sent(report: ErrorReport) -> Self {
         Self {
             kind: "not_sent",
@@ -109,7 +109,7 @@ impl Message {
                 message.kind = UNKNOWN;
                 message.text = Some(plain(fields.into()));
             }
-            // A kind that the library knows and this page does not.
+            // A kind that this page does not know.
             _ => message.kind = UNKNOWN,
         }
         message

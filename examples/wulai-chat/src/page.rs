@@ -1,4 +1,4 @@
-//! The page, as it stands in `page/`.
+//! The page, from the folder `page/`.
 
 use axum::{
     Router,
@@ -6,7 +6,7 @@ use axum::{
     routing::{MethodRouter, get},
 };
 
-/// Nothing but our own script and style, and pictures from wherever the bot shows them.
+/// Allows only our own script and style, and pictures from everywhere, as the bot shows them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
     connect-src 'self'; img-src https: http:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'";

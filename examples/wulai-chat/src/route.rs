@@ -1,16 +1,14 @@
 //! Message route 消息路由: the bot is about to answer, and may be corrected.
 
-use axum::{Extension, Json};
+use axum::Json;
 use serde_json::Value;
 use tower_callback::{
     Callback, Refusal,
     wulai::{RouteReply, RouteRequest, Suggestion},
 };
 
-/// Hands over to a person whoever asks for one, masks mobile numbers, and holds empty answers back.
-pub(crate) async fn route(
-    Extension(callback): Extension<Callback>,
-) -> Result<Json<RouteReply>, Refusal> {
+/// Hands the user over to a person on request, masks mobile numbers, and suppresses empty answers.
+pub(crate) async fn route(callback: Callback) -> Result<Json<RouteReply>, Refusal> {
     let question = RouteRequest::try_from(&callback)?;
     let mut reply = RouteReply::to(&callback)?;
     if question.msg_body.text().is_some_and(asks_for_a_person) {
@@ -29,14 +27,14 @@ fn asks_for_a_person(text: &str) -> bool {
     text.contains("人工")
 }
 
-/// Nothing but blank texts. A picture has no text, and is not empty.
+/// Whether the answer has only blank texts. A picture has no text, and is not empty.
 fn is_empty(answer: &Suggestion) -> bool {
     let messages = answer.get("response").and_then(Value::as_array);
     let texts = answer.texts().count();
     messages.map_or(0, Vec::len) == texts && answer.texts().all(|text| text.trim().is_empty())
 }
 
-/// 13812345678 becomes 138****5678. A longer or shorter number is no mobile number.
+/// 13812345678 becomes 138****5678. A longer or shorter number is not a mobile number.
 fn mask_mobile_numbers(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;

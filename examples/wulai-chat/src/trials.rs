@@ -1,4 +1,4 @@
-//! What one tries the layers out with: handlers that are slow, fail, and leave a record.
+//! Makes handlers slow or fail, and records what they do, to try the layers out.
 
 use std::{
     num::NonZeroU64,
@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{
-    Extension, Router,
+    Router,
     extract::{Request, State},
     http::StatusCode,
     middleware::Next,
@@ -26,17 +26,17 @@ use tracing::{debug, field, info};
 #[derive(Debug, Default)]
 pub(crate) struct Trials {
     pub(crate) demo: DemoLayer,
-    /// The file that anybody may read at `/effects`.
+    /// The file that everybody can read at `/effects`.
     pub(crate) shown: Option<EffectsFile>,
     pub(crate) delay: Duration,
     pub(crate) fail_every: Option<NonZeroU64>,
     pub(crate) runs: AtomicU64,
 }
 
-/// Stands around each handler, inside of the layers: it sees what runs, not what arrives.
+/// Stands around each handler, inside the layers: it sees what runs, not what arrives.
 pub(crate) async fn trial(
     State(trials): State<Arc<Trials>>,
-    Extension(callback): Extension<Callback>,
+    callback: Callback,
     request: Request,
     next: Next,
 ) -> Response {
@@ -56,7 +56,7 @@ pub(crate) async fn trial(
     response
 }
 
-/// What `callback-sim` asks for, if it is to.
+/// What `callback-sim` asks for, with `--sim`.
 pub(crate) fn routes<S: Clone + Send + Sync + 'static>(trials: &Trials) -> Router<S> {
     let Some(file) = trials.shown.clone() else { return Router::new() };
     let read = async move || file.lines().await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR);

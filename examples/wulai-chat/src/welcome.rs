@@ -1,4 +1,4 @@
-//! What is printed at the start.
+//! The text that is printed at the start.
 
 use std::{
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -42,13 +42,13 @@ pub(crate) fn route() -> String {
     sent_now(ROUTE)
 }
 
-/// Ids are of 18 digits at most; milliseconds are of 13.
+/// An id has at most 18 digits; the milliseconds have 13.
 fn sent_now(payload: &str) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     payload.replace("NOW", &now.as_millis().to_string())
 }
 
-/// An address of this machine where the server listens on all of them.
+/// The address, or one of this machine if the server listens on all addresses.
 fn reachable(mut addr: SocketAddr) -> SocketAddr {
     if addr.ip().is_unspecified() {
         addr.set_ip(match addr {

@@ -15,16 +15,16 @@ use tokio::time::{interval, timeout};
 
 use crate::hub::{Feed, Hub};
 
-/// How often a browser must show that it is there.
+/// How often a browser must show that it is alive.
 const PING: Duration = Duration::from_secs(20);
 
 /// How long a browser may take to accept a message.
-const PATIENCE: Duration = Duration::from_secs(10);
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a browser may take to answer our goodbye.
+/// How long a browser may take to confirm that we close.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// The page sends nothing; this much is left for pongs and for closing.
+/// The page sends nothing; this is enough for pongs and for closing.
 const MAX_FRAME: usize = 1024;
 
 /// The browser left, stalled or fell silent.
@@ -49,8 +49,8 @@ pub(crate) async fn open(
         .on_upgrade(|browser| show(browser, feed))
 }
 
-/// Browsers let any page open a WebSocket to any host, and name the page's origin. Who names none
-/// is no browser, and could name whatever it likes.
+/// Browsers let any page open a WebSocket to any host, and name the page's origin. A client that names
+/// none is not a browser, and could name any origin.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(header::ORIGIN) else {
         return true;
@@ -67,12 +67,12 @@ async fn show(mut browser: WebSocket, mut feed: Feed) {
     if let Ok(code) = relay(&mut browser, &mut feed).await {
         let reason = CloseFrame { code, reason: "".into() };
         let _ = send(&mut browser, Message::Close(Some(reason))).await;
-        // The browser's own goodbye, so that it sees the reason and not a broken connection.
+        // Waits for the browser to confirm, so that it sees the reason and not a broken connection.
         let _ = timeout(FAREWELL, browser.recv()).await;
     }
 }
 
-/// Returns why to close, or `Gone` if there is nobody to tell.
+/// Returns why to close, or `Gone` if the browser has gone.
 async fn relay(browser: &mut WebSocket, feed: &mut Feed) -> Result<CloseCode, Gone> {
     let mut ping = interval(PING);
     let mut is_alive = true;
@@ -100,7 +100,7 @@ async fn relay(browser: &mut WebSocket, feed: &mut Feed) -> Result<CloseCode, Go
 }
 
 async fn send(browser: &mut WebSocket, message: Message) -> Result<(), Gone> {
-    match timeout(PATIENCE, browser.send(message)).await {
+    match timeout(SEND_TIMEOUT, browser.send(message)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) | Err(_) => Err(Gone),
     }

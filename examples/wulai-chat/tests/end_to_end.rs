@@ -14,7 +14,7 @@ use serde_json::Value;
 use tokio::{task::JoinSet, time::timeout};
 use tokio_tungstenite::connect_async;
 
-use self::app::{App, PATIENCE, Reply};
+use self::app::{App, DEADLINE, Reply};
 
 const SNAKE: &str = include_str!("../../../crates/wulai/tests/payloads/delivery_snake.json");
 const CAMEL: &str = include_str!("../../../crates/wulai/tests/payloads/delivery_camel.json");
@@ -34,12 +34,12 @@ async fn one_message_in_two_spellings_appears_once() {
         assert_eq!((reply.status, &*reply.body), (StatusCode::OK, &b"success"[..]));
         assert_eq!(reply.headers.contains_key("idempotency-replayed"), replayed);
     }
-    // Not a copy, so what the browser gets next would have to be one.
+    // Another message: if a duplicate were shown, the browser would get it before this one.
     let other = SNAKE.replace("160273400001", "160273400002").replace("您好", "再见");
     app.post("/callback/message", &other).await;
     let mut shown = Vec::new();
     while shown.len() < 2 {
-        let frame = timeout(PATIENCE, browser.next()).await.expect("a message").unwrap().unwrap();
+        let frame = timeout(DEADLINE, browser.next()).await.expect("a message").unwrap().unwrap();
         if frame.is_text() {
             shown.push(frame.into_text().unwrap().as_str().to_owned());
         }
@@ -49,7 +49,7 @@ async fn one_message_in_two_spellings_appears_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn messages_in_disorder_appear_in_order_and_a_late_one_says_so() {
+async fn messages_in_disorder_appear_in_order_and_a_late_one_is_marked() {
     let app = App::start(&["--hold", "1s"]);
     let (mut browser, _) = connect_async(format!("ws://{}/ws/anna", app.address)).await.unwrap();
     let numbered = |number: u32| {
@@ -68,7 +68,7 @@ async fn messages_in_disorder_appear_in_order_and_a_late_one_says_so() {
     assert_eq!(app.post("/callback/message", &numbered(1)).await.status, StatusCode::OK);
     let mut shown = Vec::new();
     while shown.len() < 5 {
-        let frame = timeout(PATIENCE, browser.next()).await.expect("a message").unwrap().unwrap();
+        let frame = timeout(DEADLINE, browser.next()).await.expect("a message").unwrap().unwrap();
         if frame.is_text() {
             let message: Value = serde_json::from_str(&frame.into_text().unwrap()).unwrap();
             shown.push((message["text"].as_str().unwrap().to_owned(), message["is_late"] == true));
@@ -79,24 +79,24 @@ async fn messages_in_disorder_appear_in_order_and_a_late_one_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_copies_at_once_run_once_and_all_succeed() {
+async fn two_hundred_duplicates_at_once_run_once_and_all_succeed() {
     let app = App::start(&["--delay", "500ms"]);
-    let mut copies = JoinSet::new();
+    let mut deliveries = JoinSet::new();
     for _ in 0..200 {
         let (client, request) = (app.client.clone(), app.request("/callback/message", SNAKE));
-        copies.spawn(async move { Reply::of(client.request(request).await.unwrap()).await });
+        deliveries.spawn(async move { Reply::of(client.request(request).await.unwrap()).await });
     }
     let mut first = 0;
-    while let Some(copy) = timeout(PATIENCE, copies.join_next()).await.expect("in time") {
-        let copy = copy.unwrap();
-        assert_eq!((copy.status, &*copy.body), (StatusCode::OK, &b"success"[..]));
-        first += usize::from(!copy.headers.contains_key("idempotency-replayed"));
+    while let Some(reply) = timeout(DEADLINE, deliveries.join_next()).await.expect("in time") {
+        let reply = reply.unwrap();
+        assert_eq!((reply.status, &*reply.body), (StatusCode::OK, &b"success"[..]));
+        first += usize::from(!reply.headers.contains_key("idempotency-replayed"));
     }
     assert_eq!((first, app.effects().len()), (1, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hang_up_leaves_one_handled_message_and_its_retry_gets_the_recorded_answer() {
+async fn after_a_disconnect_the_message_is_handled_once_and_the_redelivery_gets_the_response() {
     let app = App::start(&["--delay", "2s"]);
     let impatient = app.client.request(app.request("/callback/message", SNAKE));
     timeout(Duration::from_millis(100), impatient).await.expect_err("it takes two seconds");
@@ -113,10 +113,10 @@ async fn a_hang_up_leaves_one_handled_message_and_its_retry_gets_the_recorded_an
 async fn a_route_posted_twice_gets_the_same_bytes_and_loses_nothing() {
     let app = App::start(&[]);
     let first = app.post("/webhook/route", ROUTE).await;
-    let copy = app.post("/webhook/route", ROUTE).await;
-    assert_eq!((first.status, copy.status), (StatusCode::OK, StatusCode::OK));
-    assert_eq!(first.body, copy.body);
-    assert_eq!(first.headers["content-type"], copy.headers["content-type"]);
+    let second = app.post("/webhook/route", ROUTE).await;
+    assert_eq!((first.status, second.status), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(first.body, second.body);
+    assert_eq!(first.headers["content-type"], second.headers["content-type"]);
 
     let asked: Value = serde_json::from_str(ROUTE).unwrap();
     let answered: Value = serde_json::from_slice(&first.body).unwrap();
@@ -125,7 +125,7 @@ async fn a_route_posted_twice_gets_the_same_bytes_and_loses_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_run_is_repeated_and_other_kinds_are_handled_once_too() {
+async fn a_failed_run_runs_again_and_other_kinds_are_handled_once_too() {
     let app = App::start(&["--fail-every", "2"]);
     assert_eq!(app.post("/callback/message", SNAKE).await.status, StatusCode::OK);
     assert_eq!(app.post("/callback/message", IMAGE).await.status, 500);
@@ -151,12 +151,12 @@ async fn ctrl_c_lets_a_running_callback_end() {
         let found = log.any(|line| line.unwrap().contains("running"));
         (found, log)
     });
-    // The log is held open: the app writes on.
-    let (found, _log) = timeout(PATIENCE, running).await.expect("in time").unwrap();
+    // The log stays open, because the app writes on.
+    let (found, _log) = timeout(DEADLINE, running).await.expect("in time").unwrap();
     assert!(found);
     let pid = app.process.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    assert_eq!(timeout(PATIENCE, sent).await.expect("in time").unwrap().status, StatusCode::OK);
+    assert_eq!(timeout(DEADLINE, sent).await.expect("in time").unwrap().status, StatusCode::OK);
     let ended = tokio::task::spawn_blocking(move || app.process.wait().unwrap());
-    assert!(timeout(PATIENCE, ended).await.expect("in time").unwrap().success());
+    assert!(timeout(DEADLINE, ended).await.expect("in time").unwrap().success());
 }

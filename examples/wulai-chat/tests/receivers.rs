@@ -1,5 +1,5 @@
-//! The conformance suite, run against receivers written the way the platforms' documents and
-//! tutorials show them, and against this example. The table it prints stands in the README:
+//! The conformance suite, run on receivers written the way the platform's documents and tutorials show
+//! them, and on this example. It prints the table in `docs/receivers.md`:
 //!
 //! ```sh
 //! cargo test -p wulai-chat --test receivers -- --nocapture
@@ -27,17 +27,17 @@ use self::{
     app::App,
     client::client,
     python::{Receiver, root},
-    table::Table,
+    table::{Table, must_say_why},
 };
 
-/// The platform hangs up after 5 s: a receiver that still reads a body by now reads it for ever.
+/// The platform disconnects after 5 s. A receiver that still reads a body by then reads it for ever.
 const LATEST: Duration = Duration::from_secs(8);
 
-/// Who knows no ids, no order and no limits fails these, whatever else it does.
+/// A receiver without ids, order and limits fails these, whatever else it does.
 const BOUND_TO_FAIL: &[&str] = &[
-    "copies-together",
-    "copy-later",
-    "hang-up-then-retry",
+    "duplicates-together",
+    "duplicate-later",
+    "disconnect-then-retry",
     "both-spellings",
     "garbage",
     "ambiguous-id",
@@ -56,6 +56,7 @@ async fn what_the_layers_change() {
     for result in &ours {
         assert_eq!(result.verdict, Verdict::Pass, "{}", result.case);
     }
+    must_say_why(root(), &ours);
     for results in &checked {
         for case in BOUND_TO_FAIL {
             let result = results.iter().find(|result| result.case == *case).unwrap();
@@ -66,7 +67,7 @@ async fn what_the_layers_change() {
     let names = ["Tornado", "Flask", "`wulai-chat`"];
     let table = Table::new(&names, &[tornado, flask, &ours]);
     println!("{table}");
-    table.must_stand_in_readmes(root());
+    table.must_be_on_the_pages(root());
 }
 
 async fn check(address: &str, effects_file: &Path) -> Vec<CaseResult> {
@@ -74,6 +75,6 @@ async fn check(address: &str, effects_file: &Path) -> Vec<CaseResult> {
         let lines = fs::read_to_string(effects_file).map_err(|error| error.to_string())?;
         parse(&lines).map(Some)
     };
-    let suite = Suite::of("wulai").unwrap().patience(LATEST);
+    let suite = Suite::of("wulai").unwrap().response_timeout(LATEST);
     suite.run(client(address), effects, None).await.unwrap()
 }

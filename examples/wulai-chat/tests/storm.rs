@@ -1,4 +1,4 @@
-//! A storm over real sockets, on the binary.
+//! A storm over real sockets, played to the binary.
 
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
 
@@ -13,7 +13,7 @@ use tower_callback_sim::{Disorder, Report, Storm, parse, platform};
 use self::{app::App, client::client};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_storm_leaves_no_damage() {
+async fn a_storm_is_clean() {
     let app = App::start(&["--delay", "5ms"]);
     let report = storm().messages(1_500).run(client(&app.address)).await;
     let report = report.with_effects(&parse(&app.effects_text()).unwrap(), &[]);
@@ -22,9 +22,9 @@ async fn a_storm_leaves_no_damage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_in_mid_storm_it_loses_nothing_that_was_accepted() {
+async fn killed_in_a_storm_it_loses_nothing_that_was_accepted() {
     let mut app = App::start(&["--delay", "20ms"]);
-    // Nothing listens for a moment: the platform repeats for as long as it takes.
+    // Nothing listens for a moment: the platform redelivers for longer than that.
     let retries = vec![Duration::from_secs(1); 10];
     let storm = storm().messages(1_500).retries(retries).run(client(&app.address));
     let storm = tokio::spawn(storm);

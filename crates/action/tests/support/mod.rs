@@ -3,33 +3,34 @@
 #![allow(dead_code, reason = "each test uses some of it")]
 #![allow(unreachable_pub, reason = "a module of several tests")]
 
-use std::{
-    io,
-    pin::Pin,
-    sync::{Arc, LazyLock, Mutex},
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, request};
-use http_body::{Body, Frame, SizeHint};
+use http::{HeaderValue, Response, StatusCode, request};
 use tower_callback_contract::{
-    Action, Callback, Content, Contract, Envelope, Exchange, Refusal, Timing,
+    Action, Body, Content, Contract, Envelope, Refusal, Timing, retry_after,
 };
-use tracing::{
-    Dispatch,
-    subscriber::{DefaultGuard, NoSubscriber, set_default},
-};
+use tower_callback_testkit::{Req, post};
 
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// An ordinary message of Wulai's.
+/// An ordinary message.
 pub const BODY: &str = r#"{"user_id": "anna", "msg_id": "17", "msg_ts": "1700000000000"}"#;
 
-/// A hook that goes on at 200 and at 400, and is refused by what is above.
+/// A hook that goes on at 200 and at 400; any status above 400 refuses it.
 #[derive(Clone, Debug, Default)]
 pub struct Hook;
+
+/// A platform that takes a 200 and sends the callback again on anything else. It can be told neither
+/// when, nor to give up.
+#[derive(Clone, Debug)]
+pub struct Strict {
+    /// Whether it goes on with what a 200 holds.
+    pub merges: bool,
+}
+
+pub const DELIVERY: Strict = Strict { merges: false };
+pub const ROUTE: Strict = Strict { merges: true };
+
+const TIMING: Timing = Timing::new(Duration::from_secs(5), Duration::from_secs(60));
 
 impl Contract for Hook {
     fn name(&self) -> &'static str {
@@ -37,14 +38,10 @@ impl Contract for Hook {
     }
 
     fn timing(&self) -> Timing {
-        Timing::new(Duration::from_secs(5), Duration::from_secs(60))
+        TIMING
     }
 
-    fn exchange(&self, _: &Callback) -> Exchange {
-        Exchange::RequestReply
-    }
-
-    fn identify(&self, _: &request::Parts, _: &Callback) -> Result<Envelope, Refusal> {
+    fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
         Ok(Envelope::default())
     }
 
@@ -77,96 +74,46 @@ impl Contract for Hook {
     }
 }
 
-pub fn callback<B: From<Bytes>>() -> Request<B> {
-    Request::post("/").body(B::from(Bytes::from_static(BODY.as_bytes()))).unwrap()
-}
-
-pub fn reply(status: u16, body: &'static str) -> Response<AnyBody> {
-    let body = AnyBody::from(Bytes::from_static(body.as_bytes()));
-    Response::builder().status(status).body(body).unwrap()
-}
-
-/// A body that is whole, comes bit by bit, or breaks off.
-#[derive(Debug)]
-pub struct AnyBody {
-    data: Option<Bytes>,
-    says: Option<u64>,
-    breaks: bool,
-}
-
-impl AnyBody {
-    /// A body that does not say how long it is.
-    pub fn stream(data: &'static str) -> Self {
-        Self { data: Some(data.into()), says: None, breaks: false }
+impl Contract for Strict {
+    fn name(&self) -> &'static str {
+        "strict"
     }
 
-    /// A body that is to have this many bytes, and breaks off after none.
-    pub fn broken(says: u64) -> Self {
-        Self { data: None, says: Some(says), breaks: true }
+    fn timing(&self) -> Timing {
+        TIMING
     }
-}
 
-impl From<Bytes> for AnyBody {
-    fn from(data: Bytes) -> Self {
-        Self { says: Some(data.len() as u64), data: Some(data), breaks: false }
+    fn identify(&self, _: &request::Parts, _: &Body) -> Result<Envelope, Refusal> {
+        Ok(Envelope::default())
     }
-}
 
-impl Body for AnyBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        if self.breaks {
-            let cut = io::Error::from(io::ErrorKind::UnexpectedEof);
-            return Poll::Ready(Some(Err(cut.into())));
+    fn action(&self, reply: &Response<Bytes>) -> Action {
+        let body = reply.body();
+        match reply.status() {
+            StatusCode::OK if self.merges && !body.is_empty() => {
+                Action::Use(Content::Merge(body.clone()))
+            }
+            StatusCode::OK => Action::Accept,
+            _ => Action::Retry { after: None },
         }
-        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
     }
 
-    fn size_hint(&self) -> SizeHint {
-        self.says.map_or_else(SizeHint::default, SizeHint::with_exact)
-    }
-}
-
-/// What was logged on this thread since [`capture_events`].
-#[derive(Clone, Default, Debug)]
-pub struct Events(Arc<Mutex<Vec<u8>>>);
-
-pub fn capture_events() -> (Events, DefaultGuard) {
-    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
-    // and that may have none. With two it asks both.
-    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
-    LazyLock::force(&OTHER);
-    let events = Events::default();
-    let writer = events.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    (events, set_default(subscriber))
-}
-
-impl Events {
-    pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    pub fn lines(&self, level: &str) -> Vec<String> {
-        let text = self.text();
-        let of_level = text.lines().filter(|line| line.contains(&format!(" {level} ")));
-        of_level.map(str::to_owned).collect()
+    fn reply(&self, action: &Action) -> Response<Bytes> {
+        let mut reply = Response::new(match action {
+            Action::Use(Content::Merge(document)) if self.merges => document.clone(),
+            Action::Accept | Action::Use(_) if !self.merges => "success".into(),
+            _ => Bytes::new(),
+        });
+        if matches!(action, Action::Retry { .. } | Action::Refuse { .. }) {
+            *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        }
+        if let Action::Retry { after: Some(after) } = action {
+            reply.headers_mut().insert("retry-after", retry_after(*after));
+        }
+        reply
     }
 }
 
-impl io::Write for Events {
-    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+pub fn callback() -> Req {
+    post("/", BODY)
 }

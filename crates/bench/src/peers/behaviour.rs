@@ -1,5 +1,5 @@
-//! What each does with copies, failures, hang-ups and ids that come again: how often the handler
-//! ran, as its app counts it.
+//! Measures what each does with duplicates, failures, disconnects and known ids: how often the handler ran,
+//! as its app counts it.
 
 use std::sync::Arc;
 
@@ -24,22 +24,22 @@ use crate::{
     report::Table,
 };
 
-/// What one of them did.
+/// What one of the servers did.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Behaviour {
     pub(crate) peer: &'static str,
     pub(crate) versions: String,
-    copies: Trial,
+    duplicates: Trial,
     failure: Trial,
-    hang_up: Trial,
+    disconnect: Trial,
     other_body: Trial,
 }
 
-/// Runs of the handler, and the replies in the order they came.
+/// Runs of the handler, and the responses in the order they came.
 #[derive(Clone, Debug, Serialize)]
 struct Trial {
     runs: Counts,
-    replies: Vec<u16>,
+    responses: Vec<u16>,
 }
 
 /// One server and its clients.
@@ -48,9 +48,9 @@ struct Bench {
     credentials: Credentials,
 }
 
-const COPIES: usize = 100;
-/// A platform's patience with one message.
-const RETRIES: usize = 3;
+const DELIVERIES: usize = 100;
+/// How often the platform redelivers a message.
+const REDELIVERIES: usize = 3;
 
 pub(crate) async fn measure(peer: Peer, installed: &Installed) -> Result<Behaviour, Failure> {
     let server = peer.start(installed).await?;
@@ -58,9 +58,9 @@ pub(crate) async fn measure(peer: Peer, installed: &Installed) -> Result<Behavio
     Ok(Behaviour {
         peer: peer.name,
         versions: peer.versions(&server).await?,
-        copies: bench.trial(bench.copies()).await?,
+        duplicates: bench.trial(bench.duplicates()).await?,
         failure: bench.trial(bench.until_taken(2, "#fail")).await?,
-        hang_up: bench.trial(bench.hang_up()).await?,
+        disconnect: bench.trial(bench.disconnect()).await?,
         other_body: bench.trial(bench.other_body()).await?,
     })
 }
@@ -68,23 +68,23 @@ pub(crate) async fn measure(peer: Peer, installed: &Installed) -> Result<Behavio
 impl Bench {
     async fn trial(
         &self,
-        replies: impl Future<Output = Result<Vec<u16>, Failure>>,
+        responses: impl Future<Output = Result<Vec<u16>, Failure>>,
     ) -> Result<Trial, Failure> {
         let before = self.counts().await?;
-        let replies = replies.await?;
-        // What still runs is counted too.
+        let responses = responses.await?;
+        // Counts the runs that have not ended yet, too.
         sleep(SLOW * 2).await;
         let after = self.counts().await?;
         let (begun, finished) = (after.begun - before.begun, after.finished - before.finished);
-        Ok(Trial { runs: Counts { begun, finished }, replies })
+        Ok(Trial { runs: Counts { begun, finished }, responses })
     }
 
-    async fn copies(&self) -> Result<Vec<u16>, Failure> {
-        let (mut copies, all_connected) = (JoinSet::new(), Arc::new(Barrier::new(COPIES)));
-        for _ in 0..COPIES {
+    async fn duplicates(&self) -> Result<Vec<u16>, Failure> {
+        let (mut sent, all_connected) = (JoinSet::new(), Arc::new(Barrier::new(DELIVERIES)));
+        for _ in 0..DELIVERIES {
             let (port, request) = (self.port, self.request(1, "#slow")?);
             let all_connected = Arc::clone(&all_connected);
-            copies.spawn(async move {
+            sent.spawn(async move {
                 let (mut sender, connection) = connect(port).await?;
                 all_connected.wait().await;
                 let status = sender.send_request(request).await?.status().as_u16();
@@ -92,41 +92,41 @@ impl Bench {
                 Ok::<_, Failure>(status)
             });
         }
-        let mut replies = copies.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
-        replies.sort_unstable();
-        Ok(replies)
+        let mut responses = sent.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+        responses.sort_unstable();
+        Ok(responses)
     }
 
-    async fn hang_up(&self) -> Result<Vec<u16>, Failure> {
+    async fn disconnect(&self) -> Result<Vec<u16>, Failure> {
         let (mut sender, connection) = connect(self.port).await?;
-        let reply = sender.send_request(self.request(3, "#slow")?);
-        if timeout(SLOW / 4, reply).await.is_ok() {
-            return Err("it answered before the hang-up".into());
+        let response = sender.send_request(self.request(3, "#slow")?);
+        if timeout(SLOW / 4, response).await.is_ok() {
+            return Err("it responded before the disconnect".into());
         }
         connection.abort();
         self.until_taken(3, "#slow").await
     }
 
     async fn other_body(&self) -> Result<Vec<u16>, Failure> {
-        let mut replies = Vec::new();
+        let mut responses = Vec::new();
         for text in ["one text", "another text"] {
-            replies.push(self.send(4, text).await?.as_u16());
+            responses.push(self.send(4, text).await?.as_u16());
         }
-        Ok(replies)
+        Ok(responses)
     }
 
-    /// As a platform does: again, after a while, if the reply is not 200.
+    /// Sends a message as a platform does: redelivers it after a while if the response is not a 200.
     async fn until_taken(&self, number: u64, text: &str) -> Result<Vec<u16>, Failure> {
-        let mut replies = Vec::new();
-        for _ in 0..=RETRIES {
+        let mut responses = Vec::new();
+        for _ in 0..=REDELIVERIES {
             let status = self.send(number, text).await?;
-            replies.push(status.as_u16());
+            responses.push(status.as_u16());
             if status == StatusCode::OK {
                 break;
             }
             sleep(SLOW).await;
         }
-        Ok(replies)
+        Ok(responses)
     }
 
     async fn send(&self, number: u64, text: &str) -> Result<StatusCode, Failure> {
@@ -165,24 +165,24 @@ impl Trial {
             Counts { begun, finished } if begun == finished => format!("{begun} runs"),
             Counts { begun, finished } => format!("{begun} begun, {finished} finished"),
         };
-        let replies = self.replies.chunk_by(|one, next| one == next).map(|same| match same {
+        let responses = self.responses.chunk_by(|one, next| one == next).map(|same| match same {
             [one] => one.to_string(),
             same => format!("{} × {}", same.len(), same[0]),
         });
-        format!("{runs}: {}", replies.collect::<Vec<_>>().join(", "))
+        format!("{runs}: {}", responses.collect::<Vec<_>>().join(", "))
     }
 }
 
 pub(crate) fn table(rows: &[Behaviour]) -> Table {
     let mut table = Table::new(&[
         "server",
-        "100 copies at once",
-        "fails once, sent again",
-        "hang-up, sent again",
+        "100 deliveries at once",
+        "fails once, redelivered",
+        "disconnect, redelivered",
         "same id, other body",
     ]);
     for row in rows {
-        let trials = [&row.copies, &row.failure, &row.hang_up, &row.other_body];
+        let trials = [&row.duplicates, &row.failure, &row.disconnect, &row.other_body];
         table.row([row.peer.to_owned()].into_iter().chain(trials.map(Trial::text)));
     }
     table
@@ -193,9 +193,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trial_tells_runs_and_replies() {
-        let text = |begun, finished, replies: &[u16]| {
-            Trial { runs: Counts { begun, finished }, replies: replies.to_vec() }.text()
+    fn a_trial_shows_runs_and_responses() {
+        let text = |begun, finished, responses: &[u16]| {
+            Trial { runs: Counts { begun, finished }, responses: responses.to_vec() }.text()
         };
         assert_eq!(text(1, 1, &[200, 409, 409]), "1 run: 200, 2 × 409");
         assert_eq!(text(2, 2, &[200, 200]), "2 runs: 2 × 200");

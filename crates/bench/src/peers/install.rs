@@ -1,4 +1,4 @@
-//! What the peers in Python and Node need, put into the build folder.
+//! Installs what the peers in Python and Node need into the build folder.
 
 use std::{
     env::current_exe,
@@ -9,15 +9,15 @@ use std::{
 
 use crate::load::Failure;
 
-/// The programs that run them, or why there is none.
+/// The programs that run the peers, or why one is missing.
 pub(crate) struct Installed {
     pub(crate) python: Result<PathBuf, String>,
     pub(crate) node: Result<PathBuf, String>,
-    /// Where the app for Node lies, beside its packages.
+    /// The folder of the app for Node and its packages.
     pub(crate) node_folder: PathBuf,
 }
 
-/// Where the apps lie.
+/// The folder of the apps.
 pub(crate) const APPS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers");
 
 impl Installed {

@@ -1,4 +1,4 @@
-//! The peers in Rust, and ours: one handler, wired as the docs of each say.
+//! The peers in Rust, and our layers: one handler, set up as the docs of each say.
 
 use std::{
     collections::HashSet,
@@ -23,19 +23,16 @@ use ruts::{
     store::{Ttl, moka::MokaStore},
 };
 use serde::{Deserialize, Serialize};
-use tower_callback::{
-    Payload,
-    wulai::{Delivery, WulaiDedupLayer, WulaiLayer},
-};
+use tower_callback::wulai::{Delivery, WulaiDedupLayer, WulaiLayer};
 use tower_cookies::CookieManagerLayer;
 
-/// Which of them.
+/// Which of them to serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Served {
     /// `WulaiLayer::delivery()`.
     Delivery,
-    /// `WulaiDedupLayer`, which does what the others do, and no more.
+    /// `WulaiDedupLayer`, which does no more than the peers.
     Dedup,
     /// Nothing around the handler.
     Bare,
@@ -77,7 +74,7 @@ impl Served {
     fn router(self) -> Router {
         let runs = Arc::<Runs>::default();
         let bare = || post(async |State(runs), Json(message)| work(runs, message).await);
-        let ours = || post(async |State(runs), Payload(message)| work(runs, message).await);
+        let ours = || post(async |State(runs), message: Delivery| work(runs, message).await);
         let handler = match self {
             Self::Delivery => ours().layer(WulaiLayer::delivery()),
             Self::Dedup => ours().layer(WulaiDedupLayer::new()),
@@ -129,7 +126,7 @@ async fn work(runs: Arc<Runs>, message: Delivery) -> Result<&'static str, Status
     Ok("success")
 }
 
-/// Its README's wiring, and a page that opens a session, without which it remembers nothing.
+/// Set up as its README says, with a page that opens a session, without which it remembers nothing.
 fn remember(app: Router<Arc<Runs>>) -> Router<Arc<Runs>> {
     let options = IdempotentOptions::default()
         .use_idempotency_key_header(Some("Idempotency-Key"), false)

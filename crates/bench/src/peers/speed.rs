@@ -1,4 +1,4 @@
-//! The same load for each of them.
+//! Measures the same load for each of them.
 
 use serde::Serialize;
 
@@ -11,22 +11,22 @@ use crate::{
 };
 
 const ROUNDS: usize = 3;
-const TRAFFICS: [Traffic; 2] = [Traffic::Unique, Traffic::AllCopies];
+const TRAFFICS: [Traffic; 2] = [Traffic::Unique, Traffic::AllDuplicates];
 
-/// One of them under one kind of traffic.
+/// One server under one kind of traffic.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Row {
     peer: &'static str,
     traffic: Traffic,
     per_second: f64,
-    /// Our requests a second to its.
+    /// Our requests a second to those of this server.
     ratio: f64,
     /// Microseconds.
     p50: u64,
     p99: u64,
     cpu_seconds_per_100_000: f64,
     resident_mib: f64,
-    /// The most in a round that were not answered with 200.
+    /// How many requests did not get a 200, at most in a round.
     refused: u64,
 }
 
@@ -81,7 +81,7 @@ async fn once(
     };
     load.run().await?;
     let before = server.used()?;
-    let from = if traffic == Traffic::AllCopies { 1 } else { 1_000_000 };
+    let from = if traffic == Traffic::AllDuplicates { 1 } else { 1_000_000 };
     let full = Load { requests, from, ..load }.run().await?;
     let Used { cpu_seconds, resident_mib } = server.used()?;
     #[expect(clippy::cast_precision_loss, reason = "some millions at most")]

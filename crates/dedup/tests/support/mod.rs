@@ -1,125 +1,59 @@
-//! A platform, and its callbacks to a mocked handler.
+//! A receiver whose handler the test plays, and stores that share and fail.
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "a module of a test")]
 
 use std::{
     collections::HashMap,
     convert::Infallible,
-    pin::Pin,
     sync::{
-        Arc, LazyLock, Mutex,
+        Mutex,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::Poll,
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode, request};
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt, Full};
 use tokio::{
     task::JoinHandle,
-    time::{Instant, sleep},
+    time::{Instant, sleep, timeout},
 };
-use tower::{Layer, ServiceExt};
-use tower_callback_contract::{
-    Action, Callback, Content, Contract, Envelope, Exchange, Id, Reason, Refusal, Timestamp, Timing,
-};
+use tower::ServiceExt;
+use tower_callback_contract::{Contract, Reason, Refusal};
 use tower_callback_dedup::{
-    Attempt, Claim, Dedup, DedupLayer, Key, Outcome, Ownership, Previous, Record, Store, Token,
+    Attempt, Claim, DedupLayer, Key, Outcome, Ownership, Previous, Record, Store, Token,
 };
-use tower_test::mock::{Handle, Mock, SendResponse, pair};
-use tracing::{
-    Dispatch,
-    subscriber::{DefaultGuard, NoSubscriber, set_default},
-};
-
-pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
-pub type Req = Request<Full<Bytes>>;
-pub type Res = Response<Full<Bytes>>;
-pub type Handler = Mock<Req, Res>;
-
-/// Repeats for an hour what is answered by 5xx, 408, 425 or 429, and hangs up after 10 s.
-#[derive(Clone, Copy, Debug)]
-pub struct Shop {
-    pub exchange: Exchange,
-}
-
-pub const ORDERS: Shop = Shop { exchange: Exchange::OneWay };
-pub const QUESTIONS: Shop = Shop { exchange: Exchange::RequestReply };
-
-impl Contract for Shop {
-    fn name(&self) -> &'static str {
-        match self.exchange {
-            Exchange::OneWay => "shop.order",
-            Exchange::RequestReply => "shop.question",
-        }
-    }
-
-    fn timing(&self) -> Timing {
-        Timing::new(Duration::from_secs(10), Duration::from_secs(3600))
-    }
-
-    fn exchange(&self, _: &Callback) -> Exchange {
-        self.exchange
-    }
-
-    fn identify(&self, _: &request::Parts, callback: &Callback) -> Result<Envelope, Refusal> {
-        let id = callback.field("id")?.and_then(|id| Id::from_json(self.name(), id));
-        let sent_at = callback.field("at")?.and_then(Timestamp::from_json);
-        Ok(Envelope { id, conversation: None, sent_at })
-    }
-
-    fn action(&self, reply: &Response<Bytes>) -> Action {
-        match reply.status().as_u16() {
-            408 | 425 | 429 | 500.. => Action::Retry { after: None },
-            400.. => Action::Refuse { text: String::new() },
-            _ if reply.body().is_empty() => Action::Accept,
-            _ => Action::Use(Content::Merge(reply.body().clone())),
-        }
-    }
-
-    fn reply(&self, action: &Action) -> Response<Bytes> {
-        let (status, body) = match action {
-            Action::Retry { .. } => (StatusCode::SERVICE_UNAVAILABLE, "again"),
-            Action::Refuse { .. } => (StatusCode::FORBIDDEN, "no"),
-            _ => (StatusCode::OK, "taken"),
-        };
-        let mut reply = Response::new(Bytes::from_static(body.as_bytes()));
-        *reply.status_mut() = status;
-        reply
-    }
-}
+use tower_callback_testkit::{Play, Req, Res, Service, around, body_of, post};
+use tower_test::mock::SendResponse;
 
 /// A receiver whose handler the test plays.
-pub struct Receiver<S: Store> {
-    pub service: Dedup<Handler, Shop, S>,
-    pub handler: Handle<Req, Res>,
+pub struct Receiver {
+    pub service: Service,
+    pub handler: Play,
 }
 
-impl<S: Store> Receiver<S> {
-    pub fn new(layer: &DedupLayer<Shop, S>) -> Self {
-        let (mock, handler) = pair();
-        Self { service: layer.layer(mock), handler }
+impl Receiver {
+    pub fn new<C: Contract, S: Store>(layer: &DedupLayer<C, S>) -> Self {
+        let (service, handler) = around(layer);
+        Self { service, handler }
     }
 
-    /// Sends a callback from a task of its own: aborting it is a hang-up.
+    /// Sends a callback from a task of its own: aborting it is a disconnect.
     pub fn send(&self, request: Req) -> JoinHandle<Res> {
-        let service = self.service.clone();
-        tokio::spawn(async move { service.oneshot(request).await.expect("a response") })
+        let sent = self.service.clone().oneshot(request);
+        tokio::spawn(async move { ended(sent).await.expect("a response") })
     }
 
-    /// Sends a callback, and has the handler answer it.
-    pub async fn handled(&mut self, request: Req, reply: Res) -> (Attempt, Res) {
+    /// Sends a callback, and has the handler respond.
+    pub async fn handled(&mut self, request: Req, response: Res) -> (Attempt, Res) {
         let sent = self.send(request);
         let (attempt, respond) = self.run().await;
-        respond.send_response(reply);
+        respond.send_response(response);
         (attempt, sent.await.expect("no panic"))
     }
 
     /// The handler's next run.
     pub async fn run(&mut self) -> (Attempt, SendResponse<Res>) {
-        let (request, respond) = self.handler.next_request().await.expect("a run");
+        let (request, respond) = ended(self.handler.next_request()).await.expect("a run");
         (*request.extensions().get().expect("an attempt"), respond)
     }
 
@@ -139,21 +73,22 @@ impl<S: Store> Receiver<S> {
     }
 }
 
+/// Fails a test that would wait for ever. Takes no time: the clock is paused.
+pub async fn ended<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(24 * 60 * 60), future).await.expect("it never ends")
+}
+
 /// Lets every task go on until it waits. Takes no time: the clock is paused.
 pub async fn settle() {
     sleep(Duration::from_millis(1)).await;
 }
 
 pub fn order(id: &str) -> Req {
-    post("/orders", &format!(r#"{{"id":"{id}","what":"tea"}}"#))
+    order_to("/orders", id)
 }
 
-pub fn post(path: &str, body: &str) -> Req {
-    Request::post(path).body(Full::from(body.to_owned())).unwrap()
-}
-
-pub fn reply(status: u16, body: &'static str) -> Res {
-    Response::builder().status(status).body(Full::from(body)).unwrap()
+pub fn order_to(path: &str, id: &str) -> Req {
+    post(path, format!(r#"{{"id":"{id}","what":"tea"}}"#))
 }
 
 pub fn outcome(response: &Res) -> Outcome {
@@ -165,61 +100,7 @@ pub fn reason(response: &Res) -> Reason {
 }
 
 pub async fn body(response: Res) -> Bytes {
-    response.into_body().collect().await.unwrap().to_bytes()
-}
-
-/// A body of any kind that can be made from bytes, as axum's.
-pub struct AnyBody(http_body_util::combinators::UnsyncBoxBody<Bytes, BoxError>);
-
-impl AnyBody {
-    pub fn new(body: impl Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static) -> Self {
-        Self(body.map_err(Into::into).boxed_unsync())
-    }
-}
-
-impl From<Bytes> for AnyBody {
-    fn from(bytes: Bytes) -> Self {
-        Self::new(Full::from(bytes))
-    }
-}
-
-impl Body for AnyBody {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Pin::new(&mut self.0).poll_frame(cx)
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
-    }
-}
-
-/// Says its length, and fails.
-pub struct BreaksOff;
-
-impl Body for BreaksOff {
-    type Data = Bytes;
-    type Error = BoxError;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
-        Poll::Ready(Some(Err("broken".into())))
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(1)
-    }
-}
-
-pub async fn collect(response: Response<AnyBody>) -> Bytes {
-    response.into_body().collect().await.unwrap().to_bytes()
+    body_of(response.into_body()).await
 }
 
 /// A shared store whose claims run out after a second.
@@ -345,44 +226,5 @@ impl Store for Broken {
         _: Duration,
     ) -> Result<Ownership, Self::Error> {
         Ok(Ownership::Lost)
-    }
-}
-
-/// What was logged on this thread since [`capture_events`].
-#[derive(Clone, Default, Debug)]
-pub struct Events(Arc<Mutex<Vec<u8>>>);
-
-pub fn capture_events() -> (Events, DefaultGuard) {
-    // With one subscriber alive, tracing keeps for all threads what the first of them says of an event,
-    // and that may have none. With two it asks both.
-    static OTHER: LazyLock<Dispatch> = LazyLock::new(|| Dispatch::new(NoSubscriber::new()));
-    LazyLock::force(&OTHER);
-    let events = Events::default();
-    let writer = events.clone();
-    let subscriber =
-        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
-    (events, set_default(subscriber))
-}
-
-impl Events {
-    pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-
-    pub fn lines(&self, level: &str) -> Vec<String> {
-        let text = self.text();
-        let of_level = text.lines().filter(|line| line.contains(&format!(" {level} ")));
-        of_level.map(str::to_owned).collect()
-    }
-}
-
-impl std::io::Write for Events {
-    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(line);
-        Ok(line.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
     }
 }

@@ -9,6 +9,7 @@ use crate::Secret;
 /// A message of Telegram's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Message {
     /// Its number, which grows within a chat.
     #[serde(deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
@@ -19,16 +20,16 @@ pub struct Message {
     /// Where it was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub chat: Option<Chat>,
-    /// Who sent it; absent for anonymous administrators.
+    /// The user who sent it; absent for anonymous administrators.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub from_user: Option<User>,
     /// The chat in whose name it was sent, as anonymous administrators do.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_chat: Option<Chat>,
-    /// What it says. Commands name subscriptions, which are secrets.
+    /// The text. Commands name subscriptions, which are secret.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<Secret<String>>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }
@@ -36,17 +37,18 @@ pub struct Message {
 /// A user of Telegram's.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct User {
-    /// Names the user for ever, unlike the user's name.
+    /// Identifies the user for ever, unlike the name.
     #[serde(deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub id: Option<i64>,
     /// Without the `@`. Not everybody has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// What the user is called.
+    /// The user's first name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_name: Option<String>,
-    /// The rest of it.
+    /// The user's last name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_name: Option<String>,
     /// Whether it is a bot.
@@ -55,7 +57,7 @@ pub struct User {
     /// Such as `zh-hans`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub language_code: Option<String>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }
@@ -63,23 +65,24 @@ pub struct User {
 /// A chat of Telegram's: a person, a group or a channel.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Chat {
     /// Negative for groups and channels.
     #[serde(deserialize_with = "integer", skip_serializing_if = "Option::is_none")]
     pub id: Option<i64>,
-    /// What a group or channel is called.
+    /// The name of a group or channel.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
     /// Without the `@`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }
 
 impl Message {
-    /// Who sent it: the id of the user, or of the chat for which an anonymous administrator did.
+    /// The id of the sender: a user, or the chat in whose name an anonymous administrator sent it.
     #[must_use]
     pub fn sender_id(&self) -> Option<i64> {
         let user = self.from_user.as_ref().and_then(|user| user.id);

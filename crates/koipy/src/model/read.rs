@@ -1,48 +1,36 @@
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
-use serde_json::{Map, Value, map::Entry};
-use tower_callback_contract::{Misfit, ValueRef};
-
-use crate::spelling::spelling;
+use serde_json::Value;
+use tower_callback_contract::{Mismatch, ValueRef};
 
 /// Reads a part of a request; empty where that is absent.
 pub(super) fn section<T: DeserializeOwned + Default>(
     request: ValueRef<'_>,
     name: &str,
-) -> Result<T, Misfit> {
+) -> Result<T, Mismatch> {
     let Some(mut fields) = request.as_object() else {
-        return Err(Misfit::new("must be a JSON object"));
+        return Err(Mismatch::new("must be a JSON object"));
     };
-    let value = fields.find(|(field, _)| spelling(field) == name).map(|(_, value)| value);
+    let value = fields.find(|(field, _)| request.meaning(field) == name).map(|(_, value)| value);
     let value = value.filter(|value| !value.is_null());
     let Some(value) = value else { return Ok(T::default()) };
-    let value = canonical(value)
-        .ok_or_else(|| Misfit::new("has two spellings with different values").under(name))?;
-    T::deserialize(value).map_err(|error| {
+    T::deserialize(canonical(value)).map_err(|error| {
         let error = error.to_string();
         // What stands before it quotes the payload.
         let expected = error.rsplit_once("expected ").map_or("another value", |(_, what)| what);
-        Misfit::new(format!("does not fit: expected {expected}")).under(name)
+        Mismatch::new(format!("does not fit: expected {expected}")).under(name)
     })
 }
 
-/// The value with its fields in their documented spelling; `None` if two spellings of one differ. The
-/// callback's reader has made sure that they do not, and whatever reads JSON, that it is not nested
-/// deep.
-fn canonical(value: ValueRef<'_>) -> Option<Value> {
+/// The value with its fields in their documented spelling. Whatever reads JSON has made sure that it is
+/// not nested deep.
+fn canonical(value: ValueRef<'_>) -> Value {
     if let Some(fields) = value.as_object() {
-        let mut named = Map::new();
-        for (key, value) in fields {
-            let value = canonical(value)?;
-            match named.entry(spelling(key)) {
-                Entry::Occupied(known) if *known.get() != value => return None,
-                field => field.or_insert(value),
-            };
-        }
-        Some(Value::Object(named))
+        let fields = fields.map(|(name, field)| (value.meaning(name).to_owned(), canonical(field)));
+        Value::Object(fields.collect())
     } else if let Some(items) = value.as_array() {
         items.map(canonical).collect()
     } else {
-        Some(value.to_value())
+        value.to_value()
     }
 }
 

@@ -10,6 +10,7 @@ use crate::Secret;
 /// A task, as it goes to a back end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct SlaveRequest {
     /// The back end.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -23,13 +24,13 @@ pub struct SlaveRequest {
     /// Settings of the run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub runtime: Option<Secret<Value>>,
-    /// The nodes, passwords and all.
+    /// The nodes, with their passwords.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxies: Option<Secret<Value>>,
     /// Why the task cannot be run.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }
@@ -37,29 +38,30 @@ pub struct SlaveRequest {
 /// A back end.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Slave {
     /// Its name in the bot's configuration.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// What users see of it.
+    /// The description that users see.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub comment: Option<String>,
     /// Whether users see it at all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hidden: Option<bool>,
-    /// What opens it.
+    /// The token that opens it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token: Option<Secret<String>>,
-    /// What kind it is of.
+    /// Its kind.
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// Where it is.
+    /// Its address.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<Secret<String>>,
-    /// How it is called.
+    /// The options of its calls.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub option: Option<Secret<Value>>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }
@@ -67,6 +69,7 @@ pub struct Slave {
 /// A script of a task.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Item {
     /// The name of its column.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,7 +77,7 @@ pub struct Item {
     /// The script itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub script: Option<Secret<Value>>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }
@@ -82,24 +85,25 @@ pub struct Item {
 /// What is tested, and for whom.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct Task {
     /// The subscription.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub url: Option<Secret<String>>,
-    /// What it is called.
+    /// Its name.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Who wants it tested.
+    /// The user who wants it tested.
     #[serde(deserialize_with = "text", skip_serializing_if = "Option::is_none")]
     pub creator: Option<String>,
-    /// The command.
+    /// The message with the command.
     #[serde(
         rename = "messageID",
         deserialize_with = "integer",
         skip_serializing_if = "Option::is_none"
     )]
     pub message_id: Option<i64>,
-    /// Where it was given.
+    /// The chat of the command.
     #[serde(
         rename = "chatID",
         deserialize_with = "integer",
@@ -113,14 +117,14 @@ pub struct Task {
         skip_serializing_if = "Option::is_none"
     )]
     pub bot_msg_id: Option<i64>,
-    /// Where it stands.
+    /// The chat of the bot's own message.
     #[serde(
         rename = "botMsgChatID",
         deserialize_with = "integer",
         skip_serializing_if = "Option::is_none"
     )]
     pub bot_msg_chat_id: Option<i64>,
-    /// Fields that are not known here.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Unknown,
 }

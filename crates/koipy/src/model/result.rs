@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 /// What a back end measured, column by column: `节点名称` names the nodes, and every other column
 /// has a value for each of them.
 ///
-/// `Debug` shows the names of columns and how many values they have.
+/// `Debug` shows the names of the columns and how many values they have.
 #[derive(Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TestResult(Map<String, Value>);
@@ -15,7 +15,7 @@ impl TestResult {
     /// The column that names the nodes: `节点名称`.
     pub const NODES: &str = "节点名称";
 
-    /// How many nodes were tested; `None` where no column names them, as after a failure.
+    /// How many nodes were tested; `None` if no column names them, as after a failure.
     #[must_use]
     pub fn rows(&self) -> Option<usize> {
         self.column(Self::NODES).map(<[Value]>::len)
@@ -27,7 +27,7 @@ impl TestResult {
         self.0.get(name)?.as_array().map(Vec::as_slice)
     }
 
-    /// Why there is nothing.
+    /// The error, if there is no result.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.0.get("error")?.as_str()

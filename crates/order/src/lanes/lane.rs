@@ -5,18 +5,18 @@ use tokio::time::Instant;
 use super::Spot;
 use crate::rank::Rank;
 
-/// What is known of one lane, besides who waits in it.
+/// The state of one lane, without the messages that wait in it.
 #[derive(Debug)]
 pub(super) struct Lane {
-    /// How many wait.
+    /// How many messages wait.
     pub(super) waiting: usize,
-    /// Who is under way.
+    /// The message under way.
     pub(super) running: Option<Spot>,
     /// The newest message that was handled.
     newest: Option<Rank>,
-    /// Those that were sent later than all that came before them, and when they came.
+    /// Messages that were sent later than all that came before them, and when they came.
     latest: VecDeque<(Instant, Rank)>,
-    /// A failed message whose retry is waited for, and until when.
+    /// A failed message, and until when the others wait for its redelivery.
     missing: Option<Box<(Rank, Instant)>>,
     /// When an idle lane's state no longer matters.
     pub(super) expires: Instant,
@@ -24,8 +24,8 @@ pub(super) struct Lane {
     pub(super) is_listed: bool,
 }
 
-/// How many arrivals of a lane are known. One that overtook more messages than that counts as
-/// having come with the first of these.
+/// How many arrivals of a lane are remembered. A message that more than these overtook counts as if
+/// the first of these had been the first to overtake it.
 const LATEST: usize = 8;
 
 impl Lane {
@@ -50,17 +50,16 @@ impl Lane {
         self.is_idle() && !self.is_listed && self.latest.is_empty() && self.newest.is_none()
     }
 
-    /// The newest message that was handled or is under way, if it comes after this one.
+    /// The newest message that was handled or is under way, if it was sent after this one.
     pub(super) fn newer_than(&self, rank: &Rank) -> Option<&Rank> {
         let newest = self.newest.as_ref().max(self.running.as_ref().and_then(Spot::rank));
-        newest.filter(|newest| rank < *newest && !rank.is_copy_of(newest))
+        newest.filter(|newest| rank < *newest && !rank.is_same_as(newest))
     }
 
-    /// Notes an arrival, and returns how long ago the first came that was sent after it and came
-    /// before it. `None` for one that came before: it is sent again, which says nothing of how
-    /// messages travel.
+    /// Notes an arrival, and returns how long ago the first message came that was sent after this
+    /// one. `None` for a redelivery, which says nothing of how messages travel.
     pub(super) fn see(&mut self, now: Instant, rank: &Rank) -> Option<Duration> {
-        if self.latest.iter().any(|(_, latest)| latest.is_copy_of(rank)) {
+        if self.latest.iter().any(|(_, latest)| latest.is_same_as(rank)) {
             return None;
         }
         let newer = self.latest.iter().find(|(_, latest)| latest > rank);
@@ -70,8 +69,8 @@ impl Lane {
                 self.latest.pop_front();
             }
             if self.latest.is_empty() {
-                // Most conversations have one message at a time; a first push would take room for
-                // four.
+                // Most conversations have one message at a time, and a first push would take room
+                // for four.
                 self.latest.reserve_exact(1);
             }
             self.latest.push_back((now, rank.clone()));
@@ -79,7 +78,7 @@ impl Lane {
         Some(needed)
     }
 
-    /// Notes that this one is under way.
+    /// Notes that this message is under way.
     pub(super) fn start(&mut self, at: Spot) {
         if let Some(rank) = at.rank() {
             self.missing.take_if(|missing| rank >= &missing.0);
@@ -87,35 +86,35 @@ impl Lane {
         self.running = Some(at);
     }
 
-    /// Notes that the one under way has been handled. One that came too late is not the newest.
+    /// Notes that a message has been handled. One that came too late is not the newest.
     pub(super) fn handled(&mut self, rank: Rank) {
         if self.newest.as_ref().is_none_or(|newest| *newest < rank) {
             self.newest = Some(rank);
         }
     }
 
-    /// Those behind this one are to wait for its retry. If one behind it was handled already, there
-    /// is no order to be kept any more.
+    /// Makes the messages behind this one wait for its redelivery. If one of them was handled
+    /// already, there is no order left to keep.
     pub(super) fn miss(&mut self, rank: Rank, until: Instant) {
         if self.newer_than(&rank).is_none() {
             self.missing = Some(Box::new((rank, until)));
         }
     }
 
-    /// Whether this is the retry that is waited for.
+    /// Whether the others wait for this redelivery.
     pub(super) fn awaits(&self, rank: &Rank) -> bool {
-        self.missing.as_ref().is_some_and(|missing| missing.0.is_copy_of(rank))
+        self.missing.as_ref().is_some_and(|missing| missing.0.is_same_as(rank))
     }
 
-    /// Until when a retry is waited for.
+    /// Until when the others wait for a redelivery.
     pub(super) fn missing_until(&self) -> Option<Instant> {
         self.missing.as_ref().map(|missing| missing.1)
     }
 
-    /// Until when the head is to wait for the retry of one before it.
+    /// Until when the head has to wait for the redelivery of a message before it.
     pub(super) fn blocked_until(&self, now: Instant, head: &Spot) -> Option<Instant> {
         let (missing, until) = self.missing.as_deref()?;
         let head = head.rank()?;
-        (now < *until && missing < head && !head.is_copy_of(missing)).then_some(*until)
+        (now < *until && missing < head && !head.is_same_as(missing)).then_some(*until)
     }
 }

@@ -3,14 +3,14 @@ use std::slice;
 use super::{Verdict, trial::fail};
 use crate::{Effect, Event, Outcome, Platform};
 
-/// What the handlers are to have done.
+/// What the handlers should have done.
 #[derive(Default)]
 pub(super) struct Expected {
-    /// That they did these, and how often.
+    /// They handled these, this often.
     done: Vec<(Of, usize)>,
-    /// That they did these in this order.
+    /// They handled these in this order.
     in_order: Vec<Of>,
-    /// That they failed at these, as a message told them to.
+    /// They failed at these, because a message told them to.
     failed: Vec<(Of, String)>,
 }
 
@@ -18,13 +18,13 @@ pub(super) struct Expected {
 #[derive(Clone, PartialEq)]
 enum Of {
     Id(String),
-    /// The only one of this conversation: what has no id of its own is called by every app as it
+    /// The only one of this conversation. A callback without an id gets one from each app as it
     /// likes.
     Conversation(String),
 }
 
 impl Expected {
-    /// Nothing that only the handlers know.
+    /// Expects nothing: the responses were enough.
     pub(super) fn nothing() -> Self {
         Self::default()
     }
@@ -59,12 +59,12 @@ impl Expected {
         Self { done, in_order, ..Self::default() }
     }
 
-    pub(super) fn hold_against(self, effects: Option<Vec<Effect>>) -> Result<(), Verdict> {
+    pub(super) fn compare(self, effects: Option<Vec<Effect>>) -> Result<(), Verdict> {
         if self.done.is_empty() && self.failed.is_empty() {
             return Ok(());
         }
         let Some(mut effects) = effects else {
-            let why = "what the handlers did is not known: see --effects";
+            let why = "nobody knows what the handlers did: see --effects";
             return Err(Verdict::NotApplicable(why.to_owned()));
         };
         effects.sort_by_key(|effect| effect.start);
@@ -83,10 +83,10 @@ impl Expected {
                 runs => return Err(fail(format!("{times} accepted, {runs} handled"))),
             }
         }
-        self.hold_against_order(&effects)
+        self.compare_order(&effects)
     }
 
-    fn hold_against_order(&self, handled: &[Effect]) -> Result<(), Verdict> {
+    fn compare_order(&self, handled: &[Effect]) -> Result<(), Verdict> {
         let ours = |effect: &&Effect| self.in_order.iter().any(|of| of.is(effect));
         let handled: Vec<_> = handled.iter().filter(ours).collect();
         let is_in_order =
@@ -97,8 +97,8 @@ impl Expected {
         let why = "handled in another order than sent";
         if handled.iter().any(|effect| effect.late) {
             return Err(fail(format!(
-                "{why}, and known to be late: an adaptive hold learns from the first that come out \
-                 of order; a fixed one (`Hold::fixed`) holds them from the start"
+                "{why}, and the handler was told that they are late: an adaptive hold learns from the \
+                 first messages out of order; a fixed one (`Hold::fixed`) holds them from the start"
             )));
         }
         Err(fail(why))

@@ -1,8 +1,8 @@
-//! What a callback server of koipy should stand. But for one case, its replies say it all.
+//! The cases that a callback server of koipy should pass. All but one look at responses only.
 
 mod ask;
 mod handlers;
-mod replies;
+mod responses;
 
 use std::time::Duration;
 
@@ -13,12 +13,12 @@ use serde_json::{Map, Value, json};
 use self::{
     ask::{ask, hooks, must_be_alike, must_not_fail, taken, users},
     handlers::{failing_handler, slow_handler, users_at_once},
-    replies::{copies, empty_200, in_vain, not_400, picture, refusal, secrets},
+    responses::{duplicates, empty_200, in_vain, not_400, picture, refusal, secrets},
 };
 use super::{
     Case, Verdict,
     expected::Expected,
-    trial::{NoReply, Trial, fail},
+    trial::{NoResponse, Trial, fail},
 };
 use crate::{
     Body, Event,
@@ -30,43 +30,43 @@ cases! {
         "The bot writes from-user where the documents write from_user: a server that fails on it \
          refuses every test.";
     "both-spellings": both_spellings,
-        "A user who is refused in one spelling is refused in the other.";
+        "A user whom the server refuses in one spelling is refused in the other.";
     "no-content-type": no_content_type,
         "Older versions of the bot do not say that they send JSON.";
     "every-sender": every_sender,
-        "Users without a name and admins who are anonymous send commands too.";
+        "Users without a name and anonymous admins send commands too.";
     "absent-fields": absent_fields,
         "The bot leaves out what is null: any field can be absent.";
     "failed-test": failed_test,
-        "A test that failed has an error instead of columns, and its user is to see it.";
+        "A failed test has an error instead of columns, and its user has to see it.";
     "refusal-says-why": refusal,
-        "A refusal is a status above 400, and its text in UTF-8 is what the user sees.";
+        "A refusal is a status above 400, and the user sees its text, in UTF-8.";
     "400-refuses-nobody": not_400,
-        "The bot goes on at 400: who is on the black list is tested all the same.";
+        "The bot goes on at a 400: a user on the blocklist is tested all the same.";
     "picture-is-sent": picture,
-        "A picture is sent under 200, as PNG or JPEG; under 403 it refuses the test.";
+        "A picture is sent under a 200, as PNG or JPEG; under a 403 it refuses the test.";
     "empty-200": empty_200,
-        "An empty 200 without a type sends an empty file: to go on without a word is a 204.";
+        "An empty 200 without a type sends an empty file; a 204 goes on without a word.";
     "nothing-in-vain": in_vain,
-        "What the bot does not use, and columns that do not fit, are work for nothing.";
+        "Content that the bot does not use, and columns of the wrong length, are wasted work.";
     "secrets-are-kept": secrets,
         "Tokens and subscriptions in a payload are not shown to the users of a group.";
-    "copies-alike": copies,
-        "A copy gets the reply of the first one, at once or later.";
+    "duplicates-alike": duplicates,
+        "A duplicate gets the response of the first delivery, at once or later.";
     "users-at-once": users_at_once,
-        "Tests of 50 users wait for their replies at once, and not for each other.";
+        "Tests of 50 users wait for their responses at once, and not for each other.";
     "slow-handler": slow_handler,
-        "The user's task stands still until there is a reply: slow work is answered in time.";
+        "The user's task stands still until there is a response: slow work gets one in time.";
     "failing-handler": failing_handler,
-        "A handler that fails or panics is no 500 to the bot: that would refuse the test.";
+        "A handler that fails or panics sends no 500 to the bot: that would refuse the test.";
     "large-task": large_task,
-        "A thousand nodes are half a megabyte: who tests most is not to be refused for it.";
+        "A thousand nodes are half a megabyte: the user who tests most must not be refused for it.";
     "garbage": garbage,
-        "What is not JSON is no failure of the server: that would refuse a test.";
+        "A body that is not JSON is not a failure of the server: that would refuse a test.";
     "too-large-body": too_large,
-        "A body of 8 MiB is not taken, and is no failure of the server.";
+        "A body of 8 MiB is not accepted, and is not a failure of the server.";
     "stalled-body": stalled,
-        "A body that never ends does not hold a connection for ever.";
+        "A body that never ends does not occupy a connection for ever.";
 }
 
 type Ran = Result<Expected, Verdict>;
@@ -75,8 +75,8 @@ type Change = fn(&mut Map<String, Value>);
 
 async fn as_sent(trial: &Trial) -> Ran {
     for hook in hooks(trial).await? {
-        let reply = trial.send(&hook, &trial.event("/test")).await?;
-        must_not_fail(hook.name, &reply)?;
+        let response = trial.send(&hook, &trial.event("/test")).await?;
+        must_not_fail(hook.name, &response)?;
     }
     Ok(Expected::nothing())
 }
@@ -171,9 +171,9 @@ async fn garbage(trial: &Trial) -> Ran {
     let nested = "[".repeat(100_000);
     for hook in hooks(trial).await? {
         for body in ["", "{", "[]", "null", "7", "message=1", r#"{"message": 7}"#, &nested] {
-            let reply = trial.post(hook.post(Body::from(Bytes::from(body.to_owned())))).await?;
+            let response = trial.post(hook.post(Body::from(Bytes::from(body.to_owned())))).await?;
             let start: String = body.chars().take(14).collect();
-            must_not_fail(&format!("{start:?}"), &reply)?;
+            must_not_fail(&format!("{start:?}"), &response)?;
         }
     }
     Ok(Expected::nothing())
@@ -182,12 +182,12 @@ async fn garbage(trial: &Trial) -> Ran {
 async fn too_large(trial: &Trial) -> Ran {
     let hook = taken(trial, on_message()).await?;
     let before = trial.send(&hook, &trial.event("/test")).await?;
-    // A server may close the connection on a sender that goes on.
+    // A server may close the connection while the sender still sends.
     match trial.send(&hook, &trial.event(&"x".repeat(8 * 1024 * 1024))).await {
-        Ok(reply) if reply.status().is_success() => return Err(fail("it is taken")),
-        Ok(reply) => must_not_fail("8 MiB", &reply)?,
-        Err(NoReply::Broken(_)) => {}
-        Err(late) => return Err(late.into()),
+        Ok(response) if response.status().is_success() => return Err(fail("it is accepted")),
+        Ok(response) => must_not_fail("8 MiB", &response)?,
+        Err(NoResponse::Broken(_)) => {}
+        Err(too_slow) => return Err(too_slow.into()),
     }
     must_be_alike(&hook, &before, &trial.send(&hook, &trial.event("/test")).await?)?;
     Ok(Expected::nothing())
@@ -198,10 +198,10 @@ async fn stalled(trial: &Trial) -> Ran {
     let before = trial.send(&hook, &trial.event("/test")).await?;
     let body = hook.payload(&trial.event("/test")).to_string();
     let body = Body::slow(body.into(), Duration::from_secs(3_600));
-    // Answered or cut off: either way it ends.
+    // A response or a cut: both end it.
     match trial.post(hook.post(body)).await {
-        Ok(_) | Err(NoReply::Broken(_)) => {}
-        Err(late) => return Err(late.into()),
+        Ok(_) | Err(NoResponse::Broken(_)) => {}
+        Err(too_slow) => return Err(too_slow.into()),
     }
     must_be_alike(&hook, &before, &trial.send(&hook, &trial.event("/test")).await?)?;
     Ok(Expected::nothing())

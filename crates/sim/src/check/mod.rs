@@ -1,6 +1,6 @@
-//! Named cases that every receiver should stand.
+//! Named cases that every receiver should pass.
 
-/// Cases by their names, what each runs, and why it matters.
+/// Cases: the name, the function that runs it, and why it matters.
 macro_rules! cases {
     ($($name:literal: $run:ident, $matters:literal;)+) => {
         pub(super) const CASES: &[Case] = &[
@@ -29,29 +29,29 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Clone, Copy, Debug)]
 pub struct Suite {
     cases: &'static [Case],
-    patience: Duration,
+    response_timeout: Duration,
 }
 
-/// What came of a case.
+/// The result of a case.
 #[derive(Clone, Debug, Serialize)]
 pub struct CaseResult {
-    /// Its name.
+    /// The name of the case.
     pub case: &'static str,
     /// Why it matters.
     pub matters: &'static str,
-    /// What came of it.
+    /// Whether the receiver passed.
     pub verdict: Verdict,
 }
 
-/// What came of a case.
+/// Whether a receiver passed a case.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "verdict", content = "why")]
 pub enum Verdict {
     /// The receiver did what it should.
     Pass,
-    /// It did not.
+    /// It did not, for this reason.
     Fail(String),
-    /// It cannot be told, or the receiver has nothing of the kind.
+    /// The case does not apply to this receiver, or nobody can tell, for this reason.
     NotApplicable(String),
 }
 
@@ -63,7 +63,7 @@ struct Case {
 }
 
 impl Suite {
-    /// The platforms that there is a suite for.
+    /// The platforms that have a suite.
     pub const NAMES: &[&str] = &["wulai", "koipy"];
 
     /// The suite of a platform by its name.
@@ -74,21 +74,21 @@ impl Suite {
             "koipy" => koipy::CASES,
             _ => return None,
         };
-        Some(Self { cases, patience: Duration::from_secs(30) })
+        Some(Self { cases, response_timeout: Duration::from_secs(30) })
     }
 
-    /// How long a reply may take before its case has failed: 30 s unless set.
+    /// Sets how long a response may take before its case has failed. Default: 30 s.
     #[must_use]
-    pub fn patience(mut self, patience: Duration) -> Self {
-        self.patience = patience;
+    pub fn response_timeout(mut self, response_timeout: Duration) -> Self {
+        self.response_timeout = response_timeout;
         self
     }
 
-    /// Runs the cases, or only those whose name contains a text, one after the other. `effects`
-    /// tells what the handlers did so far, if somebody knows.
+    /// Runs the cases one after the other; with `only`, those whose name contains this text. `effects`
+    /// returns what the handlers did so far, or `None` if nobody knows.
     ///
     /// # Errors
-    /// That of `effects`. An error of the service is a case that fails.
+    /// Returns the error of `effects`. If the service returns an error, its case has failed.
     pub async fn run<S, B, F, Fut, E>(
         &self,
         service: S,
@@ -106,9 +106,9 @@ impl Suite {
         let mut results = Vec::new();
         let cases = self.cases.iter().filter(|case| only.is_none_or(|it| case.name.contains(it)));
         for Case { name, matters, run } in cases.copied() {
-            let trial = Trial::new(receiver.clone(), self.patience);
+            let trial = Trial::new(receiver.clone(), self.response_timeout);
             let verdict = match run(&trial).await {
-                Ok(expected) => expected.hold_against(effects().await?),
+                Ok(expected) => expected.compare(effects().await?),
                 Err(verdict) => Err(verdict),
             };
             let verdict = verdict.err().unwrap_or(Verdict::Pass);

@@ -18,33 +18,33 @@ use tower_callback_contract::Action;
 use super::{Verdict, expected::Expected};
 use crate::{Body, Event, Platform, cause};
 
-/// One case that runs: what it still expects of the handlers, or that it is over.
+/// A case that runs. It ends with what it expects of the handlers, or with a verdict.
 pub(super) type Running<'a> = Pin<Box<dyn Future<Output = Result<Expected, Verdict>> + Send + 'a>>;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-type Replied = Pin<Box<dyn Future<Output = Result<Response<Bytes>, String>> + Send>>;
+type Responded = Pin<Box<dyn Future<Output = Result<Response<Bytes>, String>> + Send>>;
 
-/// Who is tried.
+/// The receiver under test.
 #[derive(Clone)]
-pub(super) struct Receiver(Arc<dyn Fn(Request<Body>) -> Replied + Send + Sync>);
+pub(super) struct Receiver(Arc<dyn Fn(Request<Body>) -> Responded + Send + Sync>);
 
-/// What a case has at hand.
+/// What a case works with.
 pub(super) struct Trial {
     receiver: Receiver,
-    patience: Duration,
+    response_timeout: Duration,
     user: String,
 }
 
-/// Why there is no reply.
-pub(super) enum NoReply {
+/// Why there is no response.
+pub(super) enum NoResponse {
     /// The receiver took longer than this.
-    Late(Duration),
+    TooSlow(Duration),
     /// The connection was refused, or broke off.
     Broken(String),
 }
 
-const REPLY: usize = 1024 * 1024;
+const RESPONSE: usize = 1024 * 1024;
 
 // ===== impl Receiver =====
 
@@ -59,11 +59,11 @@ impl Receiver {
         Self(Arc::new(move |request| {
             let service = service.lock().expect("nothing panics while it is locked").clone();
             Box::pin(async move {
-                let reply = service.oneshot(request).await;
-                let reply = reply.map_err(|error| cause::in_words(&*error.into()))?;
-                let (head, body) = reply.into_parts();
-                let body = Limited::new(body, REPLY).collect().await;
-                let body = body.map_err(|_| "the reply broke off".to_owned())?.to_bytes();
+                let response = service.oneshot(request).await;
+                let response = response.map_err(|error| cause::in_words(&*error.into()))?;
+                let (head, body) = response.into_parts();
+                let body = Limited::new(body, RESPONSE).collect().await;
+                let body = body.map_err(|_| "the response broke off".to_owned())?.to_bytes();
                 Ok(Response::from_parts(head, body))
             })
         }))
@@ -73,51 +73,53 @@ impl Receiver {
 // ===== impl Trial =====
 
 impl Trial {
-    pub(super) fn new(receiver: Receiver, patience: Duration) -> Self {
-        Self { receiver, patience, user: format!("check-{}", number()) }
+    pub(super) fn new(receiver: Receiver, response_timeout: Duration) -> Self {
+        Self { receiver, response_timeout, user: format!("check-{}", number()) }
     }
 
-    /// Something that happened just now.
+    /// An event that happens now.
     pub(super) fn event(&self, text: &str) -> Event {
         let (user, text) = (self.user.clone(), text.to_owned());
         Event { number: number(), user, sent_at: now_millis(), text }
     }
 
-    /// Sends a callback and reads the reply.
+    /// Sends a callback and reads the response.
     pub(super) async fn send(
         &self,
         platform: &Platform,
         event: &Event,
-    ) -> Result<Response<Bytes>, NoReply> {
+    ) -> Result<Response<Bytes>, NoResponse> {
         self.post(platform.request(event, Body::from)).await
     }
 
-    pub(super) async fn post(&self, request: Request<Body>) -> Result<Response<Bytes>, NoReply> {
-        let reply = timeout(self.patience, (self.receiver.0)(request)).await;
-        reply.map_err(|_| NoReply::Late(self.patience))?.map_err(NoReply::Broken)
+    pub(super) async fn post(&self, request: Request<Body>) -> Result<Response<Bytes>, NoResponse> {
+        let response = timeout(self.response_timeout, (self.receiver.0)(request)).await;
+        response
+            .map_err(|_| NoResponse::TooSlow(self.response_timeout))?
+            .map_err(NoResponse::Broken)
     }
 
-    /// Sends a callback, and hangs up unless there is a reply by then.
-    pub(super) async fn hang_up(
+    /// Sends a callback, and disconnects if there is no response by then.
+    pub(super) async fn disconnect(
         &self,
         request: Request<Body>,
         after: Duration,
-    ) -> Result<Option<Response<Bytes>>, NoReply> {
+    ) -> Result<Option<Response<Bytes>>, NoResponse> {
         match timeout(after, (self.receiver.0)(request)).await {
-            Ok(reply) => reply.map(Some).map_err(NoReply::Broken),
+            Ok(response) => response.map(Some).map_err(NoResponse::Broken),
             Err(_) => Ok(None),
         }
     }
 
-    /// Sends a callback that is to be accepted.
+    /// Sends a callback that must be accepted.
     pub(super) async fn accepted(
         &self,
         platform: &Platform,
         event: &Event,
     ) -> Result<Response<Bytes>, Verdict> {
-        let reply = self.send(platform, event).await?;
-        must_accept(platform, &reply)?;
-        Ok(reply)
+        let response = self.send(platform, event).await?;
+        must_accept(platform, &response)?;
+        Ok(response)
     }
 
     /// The same for a kind of callback that not every receiver needs.
@@ -126,51 +128,51 @@ impl Trial {
         platform: &Platform,
         event: &Event,
     ) -> Result<Response<Bytes>, Verdict> {
-        let reply = self.send(platform, event).await?;
-        if reply.status() == StatusCode::NOT_FOUND {
+        let response = self.send(platform, event).await?;
+        if response.status() == StatusCode::NOT_FOUND {
             return Err(nothing_for(platform));
         }
-        must_accept(platform, &reply)?;
-        Ok(reply)
+        must_accept(platform, &response)?;
+        Ok(response)
     }
 
-    /// Sends copies all at once; all are to be accepted.
-    pub(super) async fn copies(
+    /// Sends a callback several times at once; all must be accepted.
+    pub(super) async fn together(
         &self,
         platform: &Platform,
         event: &Event,
-        copies: usize,
+        times: usize,
     ) -> Result<(), Verdict> {
-        let sent = (0..copies).map(|_| self.accepted(platform, event));
+        let sent = (0..times).map(|_| self.accepted(platform, event));
         join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>().map(drop)
     }
 }
 
-/// The platform is to be done with it, and happy.
-pub(super) fn must_accept(platform: &Platform, reply: &Response<Bytes>) -> Result<(), Verdict> {
-    if let Some(breach) = platform.breach(reply) {
+/// The response must be an accept, and do what it appears to do.
+pub(super) fn must_accept(platform: &Platform, response: &Response<Bytes>) -> Result<(), Verdict> {
+    if let Some(breach) = platform.breach(response) {
         return Err(fail(breach));
     }
-    if !is_accepted(platform, reply) {
-        return Err(fail(format!("not accepted: {}", reply.status())));
+    if !is_accepted(platform, response) {
+        return Err(fail(format!("not accepted: {}", response.status())));
     }
     Ok(())
 }
 
-/// The platform is done with it, and will not repeat it.
-pub(super) fn is_accepted(platform: &Platform, reply: &Response<Bytes>) -> bool {
-    matches!(platform.action(reply), Action::Accept | Action::Use(_))
+/// Whether the platform is done with the callback, and will not redeliver it.
+pub(super) fn is_accepted(platform: &Platform, response: &Response<Bytes>) -> bool {
+    matches!(platform.action(response), Action::Accept | Action::Use(_))
 }
 
-/// A receiver needs no more kinds of callback than it has work for.
+/// A receiver need not take every kind of callback.
 pub(super) fn nothing_for(platform: &Platform) -> Verdict {
     let Platform { name, path, .. } = platform;
-    Verdict::NotApplicable(format!("there is nothing for {name}, which usually goes to {path}"))
+    Verdict::NotApplicable(format!("nothing handles {name}, whose usual path is {path}"))
 }
 
-/// A clear refusal: not an accept, and no failure of the server's own.
-pub(super) fn must_refuse(reply: &Response<Bytes>) -> Result<(), Verdict> {
-    let status = reply.status();
+/// The response must be a refusal: neither an accept, nor a failure of the server.
+pub(super) fn must_refuse(response: &Response<Bytes>) -> Result<(), Verdict> {
+    let status = response.status();
     if status.is_client_error() { Ok(()) } else { Err(fail(format!("{status} instead of a 4xx"))) }
 }
 
@@ -178,7 +180,7 @@ pub(super) fn fail(why: impl Into<String>) -> Verdict {
     Verdict::Fail(why.into())
 }
 
-/// No two are equal, nor those of two runs.
+/// A number that no other event has, in this run or another.
 fn number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     now_millis() % 100_000_000_000 * 100_000 + NEXT.fetch_add(1, Ordering::Relaxed) % 100_000
@@ -189,13 +191,13 @@ pub(super) fn now_millis() -> u64 {
     now.as_millis().try_into().unwrap_or(u64::MAX)
 }
 
-// ===== impl NoReply =====
+// ===== impl NoResponse =====
 
-impl From<NoReply> for Verdict {
-    fn from(none: NoReply) -> Self {
-        match none {
-            NoReply::Late(patience) => fail(format!("no reply within {patience:?}")),
-            NoReply::Broken(error) => fail(format!("no reply: {error}")),
+impl From<NoResponse> for Verdict {
+    fn from(why: NoResponse) -> Self {
+        match why {
+            NoResponse::TooSlow(timeout) => fail(format!("no response within {timeout:?}")),
+            NoResponse::Broken(error) => fail(format!("no response: {error}")),
         }
     }
 }

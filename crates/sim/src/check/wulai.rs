@@ -1,4 +1,4 @@
-//! What a receiver of Wulai's callbacks should stand.
+//! The cases that a receiver of Wulai's callbacks should pass.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     Case, Verdict,
     expected::Expected,
-    trial::{NoReply, Trial, fail, is_accepted, must_accept, must_refuse},
+    trial::{NoResponse, Trial, fail, is_accepted, must_accept, must_refuse},
 };
 use crate::{
     Body, Event,
@@ -18,48 +18,51 @@ use crate::{
 };
 
 cases! {
-    "copies-together": copies_together,
-        "The platform repeats while the first copy still runs: the user is not to be told twice.";
-    "copy-later": copy_later,
-        "A copy comes after the first was handled: it is accepted, and nothing happens again.";
+    "duplicates-together": duplicates_together,
+        "Duplicates arrive while the first run is in progress: the user must not be told twice.";
+    "duplicate-later": duplicate_later,
+        "A duplicate arrives after the first delivery was handled: it is accepted, and nothing \
+         happens again.";
     "failure-then-retry": failure_then_retry,
-        "A failed run is repeated: an id that is stored before the work is done loses the message.";
-    "hang-up-then-retry": hang_up_then_retry,
-        "The platform hangs up on slow work and repeats: the work is neither cut nor done twice.";
+        "A failed run is redelivered: a receiver that stores the id before the work is done loses \
+         the message.";
+    "disconnect-then-retry": disconnect_then_retry,
+        "The platform disconnects from slow work and redelivers: the work is neither cut nor done \
+         twice.";
     "both-spellings": both_spellings,
-        "msg_id and msgId are one field: a copy in the other spelling is a copy.";
+        "msg_id and msgId are one field: a duplicate in the other spelling is a duplicate.";
     "other-body-under-one-id": other_body,
-        "Another message under a known id is refused or handled, not swallowed with an accept.";
+        "Another message under a known id is refused or handled, not accepted and dropped.";
     "route-same-answer": route_same_answer,
         "A question that is asked again gets the same answer.";
     "every-kind-of-message": every_kind,
-        "A handler that only knows text fails on a picture, and the platform repeats it for ever.";
+        "A handler that only knows text fails on a picture, and the platform redelivers it for ever.";
     "garbage": garbage,
-        "What is not JSON is refused, and is no failure of the server.";
+        "A body that is not JSON is refused, and is not a failure of the server.";
     "ambiguous-id": ambiguous_id,
-        "Two ids in one body: whoever checks one and uses the other can be fooled.";
+        "Two ids in one body: a receiver that checks one and uses the other can be fooled.";
     "too-large-body": too_large_body,
         "A body of 8 MiB is refused before it takes the memory.";
     "stalled-body": stalled_body,
-        "A body that never ends does not hold a connection for ever.";
+        "A body that never ends does not occupy a connection for ever.";
     "disorder-within-200-ms": disorder,
-        "Messages of a user that overtake each other are handled in the order they were sent.";
+        "Messages of one user overtake each other: they are handled in the order they were sent.";
     "flood-by-one-user": flood,
-        "One user with 200 messages at once does not keep the others waiting.";
+        "One user who sends 200 messages at once does not keep the others waiting.";
     "error-reported-once": error_once,
-        "An error callback has no id of its own, but a copy of it is a copy all the same.";
+        "An error callback has no id of its own, but a duplicate of it is still a duplicate.";
 }
 
 type Ran = Result<Expected, Verdict>;
 
-async fn copies_together(trial: &Trial) -> Ran {
-    let event = trial.event("copies together");
-    trial.copies(&delivery(), &event, 20).await?;
+async fn duplicates_together(trial: &Trial) -> Ran {
+    let event = trial.event("duplicates together");
+    trial.together(&delivery(), &event, 20).await?;
     Ok(Expected::once(&delivery(), &event))
 }
 
-async fn copy_later(trial: &Trial) -> Ran {
-    let event = trial.event("a copy later");
+async fn duplicate_later(trial: &Trial) -> Ran {
+    let event = trial.event("a duplicate later");
     for _ in 0..2 {
         trial.accepted(&delivery(), &event).await?;
     }
@@ -68,18 +71,19 @@ async fn copy_later(trial: &Trial) -> Ran {
 
 async fn failure_then_retry(trial: &Trial) -> Ran {
     let event = trial.event("#sim fail once");
-    // What is accepted is not repeated, even if the handler failed.
+    // If it is accepted, it is not redelivered, even if the handler failed.
     if !is_accepted(&delivery(), &trial.send(&delivery(), &event).await?) {
         trial.accepted(&delivery(), &event).await?;
     }
     Ok(Expected::once_after_a_failure(&delivery(), &event))
 }
 
-async fn hang_up_then_retry(trial: &Trial) -> Ran {
+async fn disconnect_then_retry(trial: &Trial) -> Ran {
     let event = trial.event("#sim slow 1s");
     let request = delivery().request(&event, Body::from);
-    if let Some(reply) = trial.hang_up(request, Duration::from_millis(300)).await? {
-        must_accept(&delivery(), &reply)?;
+    let response = trial.disconnect(request, Duration::from_millis(300)).await?;
+    if let Some(response) = response {
+        must_accept(&delivery(), &response)?;
         let why = "the handler is not slow when asked to (`#sim slow 1s`)";
         return Err(Verdict::NotApplicable(why.to_owned()));
     }
@@ -93,8 +97,8 @@ async fn both_spellings(trial: &Trial) -> Ran {
     let event = trial.event("both spellings");
     let snake = delivery().payload(&event);
     for payload in [camel_case(&snake), snake] {
-        let reply = trial.post(delivery().post(Body::from(text(&payload)))).await?;
-        must_accept(&delivery(), &reply)?;
+        let response = trial.post(delivery().post(Body::from(text(&payload)))).await?;
+        must_accept(&delivery(), &response)?;
     }
     Ok(Expected::once(&delivery(), &event))
 }
@@ -103,11 +107,11 @@ async fn other_body(trial: &Trial) -> Ran {
     let event = trial.event("one thing");
     trial.accepted(&delivery(), &event).await?;
     let other = Event { text: "another thing".to_owned(), ..event };
-    let reply = trial.send(&delivery(), &other).await?;
-    if is_accepted(&delivery(), &reply) {
+    let response = trial.send(&delivery(), &other).await?;
+    if is_accepted(&delivery(), &response) {
         return Ok(Expected::times(2, &delivery(), &other));
     }
-    must_refuse(&reply)?;
+    must_refuse(&response)?;
     Ok(Expected::nothing())
 }
 
@@ -137,10 +141,9 @@ async fn every_kind(trial: &Trial) -> Ran {
         let mut payload = delivery().payload(&trial.event(""));
         payload["msg_type"] = kind.into();
         payload["msg_body"] = body;
-        let reply = trial.post(delivery().post(Body::from(text(&payload)))).await?;
-        must_accept(&delivery(), &reply).map_err(|_| {
-            fail(format!("a message of kind {kind} is answered with {}", reply.status()))
-        })
+        let response = trial.post(delivery().post(Body::from(text(&payload)))).await?;
+        must_accept(&delivery(), &response)
+            .map_err(|_| fail(format!("a message of kind {kind} gets {}", response.status())))
     });
     join_all(sent).await.into_iter().collect::<Result<Vec<_>, _>>()?;
     Ok(Expected::nothing())
@@ -149,10 +152,10 @@ async fn every_kind(trial: &Trial) -> Ran {
 async fn garbage(trial: &Trial) -> Ran {
     let nested = "[".repeat(100_000);
     for body in ["", "{", "[]", "null", "\u{feff}{}", "user_id=anna", &nested] {
-        let reply = trial.post(delivery().post(Body::from(text(body)))).await?;
-        must_refuse(&reply).map_err(|_| {
+        let response = trial.post(delivery().post(Body::from(text(body)))).await?;
+        must_refuse(&response).map_err(|_| {
             let start: String = body.chars().take(12).collect();
-            fail(format!("{start:?} is answered with {}", reply.status()))
+            fail(format!("{start:?} gets {}", response.status()))
         })?;
     }
     Ok(Expected::nothing())
@@ -167,11 +170,11 @@ async fn ambiguous_id(trial: &Trial) -> Ran {
 
 async fn too_large_body(trial: &Trial) -> Ran {
     let event = trial.event(&"x".repeat(8 * 1024 * 1024));
-    // A server may close the connection on a sender that goes on.
+    // A server may close the connection while the sender still sends.
     match trial.send(&delivery(), &event).await {
-        Ok(reply) => must_refuse(&reply)?,
-        Err(NoReply::Broken(_)) => {}
-        Err(late) => return Err(late.into()),
+        Ok(response) => must_refuse(&response)?,
+        Err(NoResponse::Broken(_)) => {}
+        Err(too_slow) => return Err(too_slow.into()),
     }
     trial.accepted(&delivery(), &trial.event("after a large one")).await?;
     Ok(Expected::nothing())
@@ -180,13 +183,13 @@ async fn too_large_body(trial: &Trial) -> Ran {
 async fn stalled_body(trial: &Trial) -> Ran {
     let body = text(&delivery().payload(&trial.event("stalled")));
     let stalled = delivery().post(Body::slow(body, Duration::from_secs(3_600)));
-    // Refused or cut off: either way it ends.
+    // Refused or cut off: both end it.
     match trial.post(stalled).await {
-        Ok(reply) if is_accepted(&delivery(), &reply) => {
+        Ok(response) if is_accepted(&delivery(), &response) => {
             return Err(fail("half a message is accepted"));
         }
-        Ok(_) | Err(NoReply::Broken(_)) => {}
-        Err(late) => return Err(late.into()),
+        Ok(_) | Err(NoResponse::Broken(_)) => {}
+        Err(too_slow) => return Err(too_slow.into()),
     }
     trial.accepted(&delivery(), &trial.event("after a stalled one")).await?;
     Ok(Expected::nothing())

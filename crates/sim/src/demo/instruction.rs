@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use tower_callback_contract::Callback;
+use tower_callback_contract::Body;
 
 use crate::platform::INSTRUCTION;
 
@@ -12,13 +12,13 @@ pub(super) enum Instruction {
     PanicOnce,
 }
 
-/// Nobody is to hold a handler for ever.
+/// No message occupies a handler for longer.
 const SLOWEST: Duration = Duration::from_secs(10);
 
 impl Instruction {
-    /// That in the text to which a JSON pointer leads, if there is one.
-    pub(super) fn of(callback: &Callback, text: &str) -> Option<Self> {
-        let text = callback.json().ok()?.pointer(text)?.as_str()?;
+    /// The instruction in the text that a JSON pointer leads to.
+    pub(super) fn of(body: &Body, text: &str) -> Option<Self> {
+        let text = body.json().ok()?.pointer(text)?.as_str()?;
         match text.strip_prefix(INSTRUCTION)? {
             "fail once" => Some(Self::FailOnce),
             "panic once" => Some(Self::PanicOnce),
@@ -38,15 +38,15 @@ fn duration(text: &str) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use tower_callback_contract::as_written;
+    use tower_callback_contract::Spelling;
 
     use super::*;
 
     #[test]
-    fn instructions_are_read_and_all_else_is_a_message() {
+    fn instructions_are_read_and_every_other_text_is_a_message() {
         let of = |text: &str| {
             let body = serde_json::json!({"message": {"text": text}}).to_string();
-            Instruction::of(&Callback::new(body.into(), as_written), "/message/text")
+            Instruction::of(&Body::new(body, Spelling::VERBATIM), "/message/text")
         };
         assert_eq!(of("#sim fail once"), Some(Instruction::FailOnce));
         assert_eq!(of("#sim panic once"), Some(Instruction::PanicOnce));
@@ -59,7 +59,7 @@ mod tests {
         {
             assert_eq!(of(text), None, "{text}");
         }
-        let nowhere = Callback::new("{".into(), as_written);
+        let nowhere = Body::new("{", Spelling::VERBATIM);
         assert_eq!(Instruction::of(&nowhere, "/message/text"), None);
     }
 }

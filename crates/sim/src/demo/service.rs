@@ -1,32 +1,34 @@
 use std::{
     any::Any,
+    fmt,
     future::Future,
     io,
     panic::{AssertUnwindSafe, resume_unwind},
+    pin::Pin,
     task::{Context, Poll},
     time::{Duration, SystemTime},
 };
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Request, Response, StatusCode};
 use tokio::time::{Instant, sleep};
 use tower::{Service, ServiceExt};
-use tower_callback_contract::{Callback, Id, ResponseFuture, Timestamp};
+use tower_callback_contract::{Callback, Id, Timestamp};
 use tower_callback_dedup::Attempt;
 use tower_callback_order::Position;
+use tower_callback_stack::Buffered;
 
 use super::{DemoLayer, EffectsFile, instruction::Instruction};
 use crate::{Effect, Outcome};
 
-/// Middleware around a handler that is tried out. Made by [`DemoLayer`].
+/// Middleware around a handler under test. Made by [`DemoLayer`].
 #[derive(Clone, Debug)]
 pub struct Demo<S> {
     inner: S,
     settings: DemoLayer,
 }
 
-/// A run that is under way. Dropped before its end, it was cut off, and has failed.
+/// A run that is under way. If it is dropped before its end, it was cut off, and has failed.
 struct Run {
     effect: Option<Effect>,
     started: Instant,
@@ -39,45 +41,64 @@ impl<S> Demo<S> {
     }
 }
 
-impl<S, B, ResBody> Service<Request<B>> for Demo<S>
+impl<S, B, R> Service<Request<B>> for Demo<S>
 where
-    S: Service<Request<B>, Response = Response<ResBody>, Error: Send, Future: Send>
-        + Clone
-        + Send
-        + 'static,
+    S: Service<Request<B>, Response = Response<R>, Error: Send + 'static, Future: Send>,
+    S: Clone + Send + 'static,
     B: Send + 'static,
-    ResBody: From<Bytes> + Send + 'static,
+    R: Send + 'static,
 {
-    type Response = S::Response;
+    type Response = Response<Buffered<R>>;
     type Error = S::Error;
-    type Future = ResponseFuture<S, Request<B>>;
+    type Future = DemoFuture<R, S::Error>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match request.extensions().get::<Callback>() {
-            Some(callback) if !self.settings.does_nothing() => {
-                let callback = callback.clone();
-                ResponseFuture::layered(tried(self.clone(), callback, request))
-            }
-            _ => ResponseFuture::passed(self.inner.clone(), request),
+        let Self { inner, settings } = self.clone();
+        let callback = request.extensions().get::<Callback>().cloned();
+        match callback.filter(|_| !settings.does_nothing()) {
+            Some(callback) => DemoFuture(Box::pin(tried(inner, settings, callback, request))),
+            None => DemoFuture(Box::pin(async move {
+                let response = inner.oneshot(request).await?;
+                Ok(response.map(Buffered::Passed))
+            })),
         }
     }
 }
 
-async fn tried<S, B, ResBody>(
-    service: Demo<S>,
+/// Response future of [`Demo`].
+pub struct DemoFuture<R, E>(Pin<Box<dyn Future<Output = Answered<R, E>> + Send>>);
+
+type Answered<R, E> = Result<Response<Buffered<R>>, E>;
+
+impl<R, E> Future for DemoFuture<R, E> {
+    type Output = Answered<R, E>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<R, E> fmt::Debug for DemoFuture<R, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DemoFuture").finish_non_exhaustive()
+    }
+}
+
+async fn tried<S, B, R>(
+    inner: S,
+    settings: DemoLayer,
     callback: Callback,
     request: Request<B>,
-) -> Result<S::Response, S::Error>
+) -> Answered<R, S::Error>
 where
-    S: Service<Request<B>, Response = Response<ResBody>>,
-    ResBody: From<Bytes>,
+    S: Service<Request<B>, Response = Response<R>>,
 {
-    let Demo { inner, settings: DemoLayer { text, effects } } = service;
-    let asked = text.and_then(|text| Instruction::of(&callback, text));
+    let DemoLayer { text, effects } = settings;
+    let asked = text.and_then(|text| Instruction::of(callback.body(), text));
     let is_first = request.extensions().get::<Attempt>().is_some_and(|it| it.number == 1);
     let is_late = matches!(request.extensions().get(), Some(Position::Late { .. }));
     let run = effects.map(|effects| Run::start(&callback, is_late, effects));
@@ -90,29 +111,29 @@ where
     };
     match done {
         Ok(Ok(_)) if recorded.is_err() => Ok(failure()),
-        Ok(reply) => reply,
+        Ok(response) => response,
         Err(panic) => resume_unwind(panic),
     }
 }
 
-/// Runs the handler, or does what was asked for in its place.
-async fn obey<ResBody: From<Bytes>, E>(
+/// Runs the handler, or does what the message asks for instead.
+async fn obey<R, E>(
     asked: Option<Instruction>,
     is_first: bool,
-    handler: impl Future<Output = Result<Response<ResBody>, E>>,
-) -> Result<Response<ResBody>, E> {
+    handler: impl Future<Output = Result<Response<R>, E>>,
+) -> Answered<R, E> {
     match asked {
         Some(Instruction::Slow(delay)) => sleep(delay).await,
         Some(Instruction::FailOnce) if is_first => return Ok(failure()),
         Some(Instruction::PanicOnce) if is_first => panic!("a message asked for it"),
         _ => {}
     }
-    handler.await
+    Ok(handler.await?.map(Buffered::Passed))
 }
 
 fn outcome<B, E>(done: &Result<Result<Response<B>, E>, Box<dyn Any + Send>>) -> Outcome {
     match done {
-        Ok(Ok(reply)) => match reply.status().as_u16() {
+        Ok(Ok(response)) => match response.status().as_u16() {
             ..400 => Outcome::Ok,
             400..500 => Outcome::Refused,
             500.. => Outcome::Failed,
@@ -121,10 +142,10 @@ fn outcome<B, E>(done: &Result<Result<Response<B>, E>, Box<dyn Any + Send>>) -> 
     }
 }
 
-fn failure<B: From<Bytes>>() -> Response<B> {
-    let mut reply = Response::new(Bytes::new().into());
-    *reply.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-    reply
+fn failure<R>() -> Response<Buffered<R>> {
+    let mut response = Response::new(Buffered::default());
+    *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    response
 }
 
 // ===== impl Run =====
@@ -155,7 +176,7 @@ impl Run {
         }
     }
 
-    /// What is to be recorded, once.
+    /// What to record of the run, once.
     fn ended(&mut self, outcome: Outcome) -> Option<Effect> {
         let effect = self.effect.take()?;
         Some(Effect { end: effect.start + millis(self.started.elapsed()), outcome, ..effect })

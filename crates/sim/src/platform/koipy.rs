@@ -1,7 +1,7 @@
 //! koipy: the three hooks in which it asks about a test.
 //!
-//! It waits in the middle of a user's task, goes on by the reply, and repeats nothing: a storm
-//! gives up what it does not hear of, and orders nothing.
+//! It waits for the response in the middle of a user's task, and redelivers nothing: without a response,
+//! a storm gives up. Hooks have no order.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
@@ -15,24 +15,24 @@ use super::{Event, Platform};
 #[must_use]
 pub fn on_message() -> Platform {
     let (path, contract) = ("/onMessage", OnMessage::new());
-    Platform::new("koipy on-message", path, contract, commanded, vain).without_repetitions()
+    Platform::new("koipy on-message", path, contract, commanded, vain).without_redeliveries()
 }
 
 /// `callbacks.onPreSend`: the task is about to go to a back end.
 #[must_use]
 pub fn on_pre_send() -> Platform {
     let (path, contract) = ("/onPreSend", OnPreSend::new());
-    Platform::new("koipy on-pre-send", path, contract, prepared, vain).without_repetitions()
+    Platform::new("koipy on-pre-send", path, contract, prepared, vain).without_redeliveries()
 }
 
 /// `callbacks.onResult`: raw results are in.
 #[must_use]
 pub fn on_result() -> Platform {
     let (path, contract) = ("/onResult", OnResult::new());
-    Platform::new("koipy on-result", path, contract, tested, bad_columns).without_repetitions()
+    Platform::new("koipy on-result", path, contract, tested, bad_columns).without_redeliveries()
 }
 
-/// A payload with the names that the documents write: the bot has a hyphen for every underscore.
+/// A payload with the names of the documents: the bot writes a hyphen for every underscore.
 #[must_use]
 pub fn documented(payload: &Value) -> Value {
     let mut payload = payload.clone();
@@ -42,13 +42,13 @@ pub fn documented(payload: &Value) -> Value {
     payload
 }
 
-/// What a payload holds that nobody but the bot may see.
+/// The secrets in a payload, which only the bot may see.
 pub(crate) const SECRETS: [&str; 4] =
     ["SIM-BOT-TOKEN", "SIM-SLAVE-TOKEN", "SIM-SUBSCRIPTION", "SIM-NODE-PASSWORD"];
 
 const NODES: [&str; 3] = ["香港 01", "东京 02", "台北 03"];
 
-/// Numbers are doubles to many a receiver: those above have no exact double.
+/// Many receivers read numbers as doubles. Larger integers have no exact double.
 const LARGEST: u64 = 1 << 53;
 
 fn with_underscores(value: &Value) -> Value {
@@ -136,9 +136,9 @@ fn tested(event: &Event) -> Value {
     payload
 }
 
-/// Telegram's users are numbers: one for each name, or the one that it is.
+/// Telegram's users are numbers: one for each name, or the number that the name is.
 fn user_id(name: &str) -> i64 {
-    // FNV-1a, whose 40 lowest bits are enough to tell users apart.
+    // FNV-1a. 40 bits of it are enough to tell users apart.
     let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -150,17 +150,18 @@ fn chat_id(user: i64) -> i64 {
     user.saturating_abs().saturating_neg()
 }
 
-/// What the bot does not do, though the reply seems to ask for it.
-fn vain(reply: &Response<Bytes>) -> Option<&'static str> {
-    let body = reply.body();
-    match reply.status().as_u16() {
-        200 if body.is_empty() => empty(reply.headers()),
-        200 => match OnMessage::new().action(reply) {
+/// What the response appears to ask for, though the bot does not do it.
+fn vain(response: &Response<Bytes>) -> Option<&'static str> {
+    let body = response.body();
+    match response.status().as_u16() {
+        200 if body.is_empty() => empty(response.headers()),
+        200 => match OnMessage::new().action(response) {
             Action::Use(Content::Image { bytes, .. }) => {
                 (!is_photo(&bytes)).then_some("a picture is neither PNG nor JPEG")
             }
             Action::Use(_) => None,
-            _ => (body.trim_ascii() != b"null").then_some("a 200 holds what is not used"),
+            _ => (body.trim_ascii() != b"null")
+                .then_some("the bot does not use what is under this 200"),
         },
         204 | 205 => None,
         400 => Some("400 refuses nobody: the test goes on"),
@@ -168,7 +169,7 @@ fn vain(reply: &Response<Bytes>) -> Option<&'static str> {
         401..500 if is_picture(body) => Some("a picture in a refusal is shown as text"),
         401..500 => std::str::from_utf8(body).is_err().then_some("a refusal is not in UTF-8"),
         500.. => Some("a failure of the server refuses the test"),
-        _ => (!body.is_empty()).then_some("what is not under 200 is not used"),
+        _ => (!body.is_empty()).then_some("the bot uses content under a 200 only"),
     }
 }
 
@@ -185,24 +186,24 @@ fn empty(headers: &HeaderMap) -> Option<&'static str> {
     is_shown.then_some("an empty text or picture is sent")
 }
 
-fn bad_columns(reply: &Response<Bytes>) -> Option<&'static str> {
-    let Action::Use(Content::Merge(document)) = OnResult::new().action(reply) else {
-        return vain(reply);
+fn bad_columns(response: &Response<Bytes>) -> Option<&'static str> {
+    let Action::Use(Content::Merge(document)) = OnResult::new().action(response) else {
+        return vain(response);
     };
     let document: Value = serde_json::from_slice(&document).ok()?;
     let columns = document.get("result")?;
     let Some(columns) = columns.as_object() else {
-        return Some("the result is no JSON object");
+        return Some("the result is not a JSON object");
     };
     let is_odd = |column: &Value| column.as_array().is_some_and(|rows| rows.len() != NODES.len());
-    columns.values().any(is_odd).then_some("a column has not a row for each node")
+    columns.values().any(is_odd).then_some("a column does not have a row for each node")
 }
 
 fn is_photo(bytes: &[u8]) -> bool {
     bytes.starts_with(b"\x89PNG\r\n\x1a\n") || bytes.starts_with(&[0xFF, 0xD8, 0xFF])
 }
 
-/// Whether it is a picture of whatever kind.
+/// Whether it is a picture of any format.
 pub(crate) fn is_picture(bytes: &[u8]) -> bool {
     let is_webp = bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP");
     is_photo(bytes) || is_webp || bytes.starts_with(b"GIF8")
@@ -210,7 +211,7 @@ pub(crate) fn is_picture(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use tower_callback_contract::Callback;
+    use tower_callback_contract::Body;
     use tower_callback_koipy::HookRequest;
 
     use super::*;
@@ -220,11 +221,11 @@ mod tests {
         Event { number: 4711, user, sent_at: 1_700_000_000_000, text }
     }
 
-    fn reply(status: u16, media_type: Option<&str>, body: &[u8]) -> Response<Bytes> {
+    fn response(status: u16, media_type: Option<&str>, body: &[u8]) -> Response<Bytes> {
         let media_type = media_type.into_iter();
-        let reply = media_type
-            .fold(Response::builder(), |reply, it| reply.header(header::CONTENT_TYPE, it));
-        reply.status(status).body(Bytes::copy_from_slice(body)).unwrap()
+        let response = media_type
+            .fold(Response::builder(), |response, it| response.header(header::CONTENT_TYPE, it));
+        response.status(status).body(Bytes::copy_from_slice(body)).unwrap()
     }
 
     #[test]
@@ -236,9 +237,8 @@ mod tests {
             assert_eq!(envelope.sent_at, None);
             let payload = hook.payload(&event());
             for payload in [documented(&payload), payload] {
-                let callback =
-                    Callback::new(payload.to_string().into(), OnMessage::new().spelling());
-                let payload = HookRequest::try_from(&callback).unwrap();
+                let body = Body::new(payload.to_string(), OnMessage::new().spelling());
+                let payload = HookRequest::try_from(&body).unwrap();
                 assert_eq!(payload.message.sender_id(), Some(user_id("anna-1")));
                 assert_eq!(payload.message.from_user.unwrap().username.unwrap(), "anna_1");
             }
@@ -246,13 +246,13 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_in_the_payload_to_be_kept() {
+    fn the_payload_has_the_secrets() {
         let payload = on_result().payload(&event()).to_string();
         assert!(SECRETS.iter().all(|secret| payload.contains(secret)));
     }
 
     #[test]
-    fn replies_that_do_what_they_seem_to_are_no_breach() {
+    fn a_response_that_does_what_it_appears_to_is_no_breach() {
         let png = b"\x89PNG\r\n\x1a\n...";
         for (status, media_type, body) in [
             (204, None, &b""[..]),
@@ -261,7 +261,7 @@ mod tests {
             (200, Some("application/json; charset=utf-8"), b"{}"),
             (200, Some("application/octet-stream"), b""),
             (200, Some("image/png"), png),
-            // Sent as a photo all the same.
+            // The bot sends it as a photo all the same.
             (200, Some("image/jpeg"), png),
             (200, Some("plain/text"), b"x"),
             (200, None, b"x"),
@@ -269,13 +269,13 @@ mod tests {
             (403, None, b"x"),
             (202, None, b""),
         ] {
-            let reply = reply(status, media_type, body);
-            assert_eq!(on_message().breach(&reply), None, "{reply:?}");
+            let response = response(status, media_type, body);
+            assert_eq!(on_message().breach(&response), None, "{response:?}");
         }
     }
 
     #[test]
-    fn replies_that_do_something_else_are_named() {
+    fn a_response_that_does_something_else_is_a_breach() {
         let gif = b"GIF89a";
         for (status, media_type, body, expected) in [
             (400, None, &b"no"[..], "400 refuses nobody"),
@@ -287,21 +287,21 @@ mod tests {
             (200, Some("TEXT/plain; charset=utf-8"), b"", "an empty text or picture"),
             (200, Some("image/png"), b"", "an empty text or picture"),
             (200, Some("image/png"), gif, "a picture is neither"),
-            (200, Some("image/gif"), gif, "a 200 holds what"),
-            (200, Some("application/json"), b"[]", "a 200 holds what"),
-            (201, Some("text/plain"), b"x", "what is not under 200"),
-            (302, None, b"x", "what is not under 200"),
+            (200, Some("image/gif"), gif, "the bot does not use"),
+            (200, Some("application/json"), b"[]", "the bot does not use"),
+            (201, Some("text/plain"), b"x", "the bot uses content"),
+            (302, None, b"x", "the bot uses content"),
         ] {
-            let reply = reply(status, media_type, body);
-            let breach = on_message().breach(&reply).unwrap_or_default();
-            assert!(breach.starts_with(expected), "{reply:?}: {breach}");
+            let response = response(status, media_type, body);
+            let breach = on_message().breach(&response).unwrap_or_default();
+            assert!(breach.starts_with(expected), "{response:?}: {breach}");
         }
     }
 
     #[test]
     fn a_column_has_a_row_for_each_node() {
         let breach = |document: Value| {
-            on_result().breach(&reply(
+            on_result().breach(&response(
                 200,
                 Some("application/json"),
                 document.to_string().as_bytes(),
@@ -311,6 +311,6 @@ mod tests {
         assert_eq!(breach(json!({})), None);
         assert!(breach(json!({"result": {"评级": ["优"]}})).is_some());
         assert!(breach(json!({"result": []})).is_some());
-        assert_eq!(on_result().breach(&reply(204, None, b"")), None);
+        assert_eq!(on_result().breach(&response(204, None, b"")), None);
     }
 }

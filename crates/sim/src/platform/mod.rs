@@ -1,5 +1,5 @@
-//! The platforms that are played. A new one is a file like [`wulai`]: what it sends, and the
-//! contract by which it reads the reply.
+//! The platforms that the simulator plays. A new one is a file like [`wulai`]: the payloads that it
+//! sends, and the contract by which it reads the response.
 
 pub mod koipy;
 pub mod wulai;
@@ -16,30 +16,30 @@ use tower_callback_contract::{Action, Callback, Contract, Envelope, Exchange};
 pub struct Platform {
     /// Such as `wulai delivery`.
     pub name: &'static str,
-    /// Where its callbacks go, unless the target says otherwise.
+    /// The usual path of its callbacks.
     pub path: &'static str,
     contract: Arc<dyn Contract>,
     payload: fn(&Event) -> Value,
     breach: fn(&Response<Bytes>) -> Option<&'static str>,
-    is_repeating: bool,
+    redelivers: bool,
 }
 
-/// Something that happened on the platform, of which it tells the receiver.
+/// Something that happened on the platform, and that it tells the receiver.
 #[derive(Clone, Debug)]
 pub struct Event {
-    /// Tells events apart: no other one of the platform has it.
+    /// The number of the event. No other event of the platform has it.
     pub number: u64,
-    /// To whom it happened.
+    /// The user to whom it happened.
     pub user: String,
-    /// When, in milliseconds since the Unix epoch.
+    /// When it happened, in milliseconds since the Unix epoch.
     pub sent_at: u64,
-    /// What was said.
+    /// The text of the message.
     pub text: String,
 }
 
 impl Platform {
-    /// A platform that sends these payloads and reads replies by this contract. `breach` names
-    /// what is wrong with a reply that does not do what it seems to.
+    /// A platform that sends these payloads and reads responses by this contract. `breach` says what is
+    /// wrong with a response that would not do what it appears to do.
     #[must_use]
     pub fn new(
         name: &'static str,
@@ -48,29 +48,29 @@ impl Platform {
         payload: fn(&Event) -> Value,
         breach: fn(&Response<Bytes>) -> Option<&'static str>,
     ) -> Self {
-        Self { name, path, contract: Arc::new(contract), payload, breach, is_repeating: true }
+        Self { name, path, contract: Arc::new(contract), payload, breach, redelivers: true }
     }
 
-    /// One that sends nothing twice: what it does not hear of is over.
+    /// Makes it send every callback once only: without a response, it gives up.
     #[must_use]
-    pub fn without_repetitions(mut self) -> Self {
-        self.is_repeating = false;
+    pub fn without_redeliveries(mut self) -> Self {
+        self.redelivers = false;
         self
     }
 
-    /// Whether it repeats what was not accepted.
+    /// Whether it redelivers callbacks that were not accepted.
     #[must_use]
-    pub fn is_repeating(&self) -> bool {
-        self.is_repeating
+    pub fn redelivers(&self) -> bool {
+        self.redelivers
     }
 
-    /// How long it waits for a reply, by its contract.
+    /// How long it waits for a response, by its contract.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.contract.timing().timeout
     }
 
-    /// What it sends for an event.
+    /// The payload that it sends for an event.
     #[must_use]
     pub fn payload(&self, event: &Event) -> Value {
         (self.payload)(event)
@@ -82,43 +82,45 @@ impl Platform {
         self.post(body(self.payload(event).to_string().into()))
     }
 
-    /// A callback with a body of one's own.
+    /// A callback with a body of your own.
     ///
     /// # Panics
-    /// If the path of the platform is none.
+    /// If the path of the platform is not a URI.
     #[must_use]
     pub fn post<B>(&self, body: B) -> Request<B> {
         let request = Request::post(self.path).header(header::CONTENT_TYPE, "application/json");
-        request.body(body).expect("the path is one")
+        request.body(body).expect("the path is a URI")
     }
 
-    /// Who an event is for the receiver: its id, conversation and time. What the platform waits for
-    /// has no place in an order, and so no time.
+    /// The envelope of an event, as the receiver sees it. If the platform needs the response, the callback
+    /// has no place in the order, so its time is left out.
     #[must_use]
     pub fn envelope(&self, event: &Event) -> Envelope {
         let (head, body) = self.request(event, |body| body).into_parts();
-        let callback = Callback::new(body, self.contract.spelling());
-        let envelope = self.contract.identify(&head, &callback).unwrap_or_default();
+        let Ok(callback) = Callback::receive(&*self.contract, &head, body) else {
+            return Envelope::default();
+        };
+        let envelope = callback.envelope().clone();
         match self.contract.exchange(&callback) {
-            Exchange::OneWay => envelope,
-            Exchange::RequestReply => Envelope { sent_at: None, ..envelope },
+            Exchange::RequestReply => envelope.sent_at(None),
+            _ => envelope,
         }
     }
 
-    /// What it does when it gets this reply.
+    /// What it does when it gets this response.
     #[must_use]
-    pub fn action(&self, reply: &Response<Bytes>) -> Action {
-        self.contract.action(reply)
+    pub fn action(&self, response: &Response<Bytes>) -> Action {
+        self.contract.action(response)
     }
 
-    /// What is wrong with a reply that does not do what it seems to.
+    /// What is wrong with a response that would not do what it appears to do.
     #[must_use]
-    pub fn breach(&self, reply: &Response<Bytes>) -> Option<&'static str> {
-        (self.breach)(reply)
+    pub fn breach(&self, response: &Response<Bytes>) -> Option<&'static str> {
+        (self.breach)(response)
     }
 }
 
-/// All platforms by the names the binary takes.
+/// All platforms, as the binary names them.
 #[must_use]
 pub fn all() -> Vec<Platform> {
     vec![
@@ -131,8 +133,8 @@ pub fn all() -> Vec<Platform> {
     ]
 }
 
-/// A text that is used as an instruction by apps that are made to be tried out: what a handler does
-/// with `#sim fail once` and `#sim slow 2s` is said in the docs of the [crate].
+/// The start of a text that an app under test takes for an instruction, such as `#sim fail once`. The
+/// docs of the [crate] list them.
 pub const INSTRUCTION: &str = "#sim ";
 
 impl fmt::Debug for Platform {

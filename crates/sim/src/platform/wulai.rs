@@ -88,25 +88,25 @@ fn asked(event: &Event) -> Value {
 
 fn failed(event: &Event) -> Value {
     json!({
-        // The one callback whose documents all write it so.
+        // All documents spell this one so.
         "userId": event.user,
         "error_msg": format!("45015: response out of time limit: {}", event.text),
         "source_msg_id": event.number.to_string(),
     })
 }
 
-/// Wulai takes 200 for success and nothing else.
-fn other_success(reply: &Response<Bytes>) -> Option<&'static str> {
-    let status = reply.status();
-    (status.is_success() && status != 200).then_some("a success that is not 200 is repeated")
+/// Wulai accepts a 200 only.
+fn other_success(response: &Response<Bytes>) -> Option<&'static str> {
+    let status = response.status();
+    (status.is_success() && status != 200).then_some("a success other than 200 is redelivered")
 }
 
-fn bad_answer(reply: &Response<Bytes>) -> Option<&'static str> {
-    if reply.status() != 200 || reply.body().is_empty() {
-        return other_success(reply);
+fn bad_answer(response: &Response<Bytes>) -> Option<&'static str> {
+    if response.status() != 200 || response.body().is_empty() {
+        return other_success(response);
     }
-    let Ok(Value::Object(answer)) = serde_json::from_slice(reply.body()) else {
-        return Some("the answer is no JSON object");
+    let Ok(Value::Object(answer)) = serde_json::from_slice(response.body()) else {
+        return Some("the answer is not a JSON object");
     };
     if !answer.get("suggested_response").is_some_and(Value::is_array) {
         return Some("the answer has no suggested_response");

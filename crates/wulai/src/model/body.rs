@@ -1,14 +1,14 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tower_callback_contract::Misfit;
+use tower_callback_contract::Mismatch;
 
 use super::{Custom, Event, File, Image, RichText, ShareLink, Text, Video, Voice};
 use crate::fields::{Fields, Whole, object};
 
 /// A message: one kind of content under the key that names the kind.
 ///
-/// A kind not known yet is [`Other`](Self::Other) and no error: a message that is refused comes
-/// again and again. A handler should answer what it cannot show in some way, and accept it.
+/// A kind that is not known yet is [`Other`](Self::Other), not an error: the platform would send a
+/// refused message again and again. A handler should accept a message that it cannot show.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged, try_from = "Whole")]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub enum MsgBody {
     Text {
         /// The text.
         text: Text,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -25,7 +25,7 @@ pub enum MsgBody {
     Image {
         /// The picture.
         image: Image,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -33,7 +33,7 @@ pub enum MsgBody {
     Voice {
         /// The recording.
         voice: Voice,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -41,7 +41,7 @@ pub enum MsgBody {
     Video {
         /// The video.
         video: Video,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -49,7 +49,7 @@ pub enum MsgBody {
     File {
         /// The file.
         file: File,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -57,7 +57,7 @@ pub enum MsgBody {
     ShareLink {
         /// The link.
         share_link: ShareLink,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -65,7 +65,7 @@ pub enum MsgBody {
     RichText {
         /// The document.
         rich_text: RichText,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -73,7 +73,7 @@ pub enum MsgBody {
     Custom {
         /// What the bot's owner defined.
         custom: Custom,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
@@ -81,11 +81,11 @@ pub enum MsgBody {
     Event {
         /// The event.
         event: Event,
-        /// Fields beside it that are not known yet.
+        /// Unknown fields beside it.
         #[serde(flatten)]
         other: Map<String, Value>,
     },
-    /// A kind not known yet: all fields as they are.
+    /// A kind that is not known yet: all fields as they are.
     Other(Map<String, Value>),
 }
 
@@ -104,13 +104,13 @@ impl MsgBody {
 }
 
 impl TryFrom<Fields<'_>> for MsgBody {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         let mut kinds = Self::KINDS.into_iter().filter(|kind| fields.has(kind));
         let (kind, second) = (kinds.next(), kinds.next());
         if second.is_some() {
-            return Err(Misfit::new("must hold one kind of message"));
+            return Err(Mismatch::new("must hold one kind of message"));
         }
         Ok(match kind {
             Some(name @ "text") => {
@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     fn read(value: &Value) -> Result<MsgBody, String> {
-        object(Document::from(value).root()).map_err(|misfit: Misfit| misfit.to_string())
+        object(Document::from(value).root()).map_err(|mismatch: Mismatch| mismatch.to_string())
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tower_callback_contract::Misfit;
+use tower_callback_contract::Mismatch;
 
 use super::VoiceType;
 use crate::fields::{Fields, Whole, chars, text, word};
@@ -8,10 +8,11 @@ use crate::fields::{Fields, Whole, chars, text, word};
 /// A picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Image {
     /// Where the picture is, in 1 to 512 characters.
     pub resource_url: String,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -19,6 +20,7 @@ pub struct Image {
 /// A recording.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Voice {
     /// Where the recording is.
     pub resource_url: String,
@@ -28,7 +30,7 @@ pub struct Voice {
     /// What was said, as far as it was recognised; at most 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recognition: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -36,6 +38,7 @@ pub struct Voice {
 /// A video.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Video {
     /// Where the video is.
     pub resource_url: String,
@@ -48,7 +51,7 @@ pub struct Video {
     /// At most 128 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -56,13 +59,14 @@ pub struct Video {
 /// A file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct File {
     /// Where the file is.
     pub resource_url: String,
     /// Its name, of at most 128 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file_name: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -70,9 +74,9 @@ pub struct File {
 // ===== impl Image =====
 
 impl TryFrom<Fields<'_>> for Image {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             resource_url: fields.required("resource_url", chars(1, 512))?,
             other: fields.rest(),
@@ -83,9 +87,9 @@ impl TryFrom<Fields<'_>> for Image {
 // ===== impl Voice =====
 
 impl TryFrom<Fields<'_>> for Voice {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             voice_type: fields.optional("type", word)?,
@@ -98,9 +102,9 @@ impl TryFrom<Fields<'_>> for Voice {
 // ===== impl Video =====
 
 impl TryFrom<Fields<'_>> for Video {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             thumb: fields.optional("thumb", chars(0, 512))?,
@@ -114,9 +118,9 @@ impl TryFrom<Fields<'_>> for Video {
 // ===== impl File =====
 
 impl TryFrom<Fields<'_>> for File {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             resource_url: fields.required("resource_url", text)?,
             file_name: fields.optional("file_name", chars(0, 128))?,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
-use tower_callback_contract::Misfit;
+use tower_callback_contract::Mismatch;
 
 use super::{MsgBody, Source};
 use crate::fields::{
@@ -12,9 +12,10 @@ use crate::fields::{
 /// The bots that may have found an answer.
 pub(crate) const BOTS: [&str; 4] = ["qa", "chitchat", "task", "keyword"];
 
-/// Who a delivered message is from, as the user is to see it.
+/// The sender of a delivered message, as the user is to see it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct SenderInfo {
     /// At most 128 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -25,14 +26,15 @@ pub struct SenderInfo {
     /// At most 32 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub real_name: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// Another answer that might be meant.
+/// Another answer that may fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct SimilarResponse {
     /// Where it leads.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,17 +45,17 @@ pub struct SimilarResponse {
     /// How the bot found it, of any type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// An answer the platform means to send, to be read. To change it, see
-/// [`Suggestion`](crate::Suggestion).
+/// An answer that the platform means to send. [`Suggestion`](crate::Suggestion) can change it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct SuggestedResponse {
-    /// Whether it will be sent.
+    /// Whether the platform will send it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_send: Option<bool>,
     /// How the bot found it; at most one of `qa`, `chitchat`, `task` and `keyword`.
@@ -74,7 +76,7 @@ pub struct SuggestedResponse {
     /// More on how the bot found it, of any type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Value>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -82,27 +84,28 @@ pub struct SuggestedResponse {
 /// One message of a [`SuggestedResponse`].
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct SuggestedMessage {
     /// The message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub msg_body: Option<MsgBody>,
-    /// Other answers that might be meant.
+    /// Other answers that may fit.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub similar_response: Vec<SimilarResponse>,
     /// Whether the user may rate it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub enable_evaluate: Option<bool>,
-    /// How long the platform waits before it sends the message: despite its name no point in time,
-    /// but a number of seconds, at most 604800 (a week).
+    /// How long the platform waits before it sends the message. Despite its name it is not a point in
+    /// time, but a number of seconds, at most 604800 (a week).
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "whole_seconds")]
     pub delay_ts: Option<Duration>,
-    /// Number or string, without a meaning of its own.
+    /// A number or a string, without a meaning of its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answer_id: Option<Value>,
     /// A text that the platform passes on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -110,9 +113,9 @@ pub struct SuggestedMessage {
 // ===== impl SenderInfo =====
 
 impl TryFrom<Fields<'_>> for SenderInfo {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             avatar_url: fields.optional("avatar_url", chars(0, 128))?,
             nickname: fields.optional("nickname", chars(0, 32))?,
@@ -125,9 +128,9 @@ impl TryFrom<Fields<'_>> for SenderInfo {
 // ===== impl SimilarResponse =====
 
 impl TryFrom<Fields<'_>> for SimilarResponse {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             url: fields.optional("url", text)?,
             source: fields.optional("source", word)?,
@@ -140,9 +143,9 @@ impl TryFrom<Fields<'_>> for SimilarResponse {
 // ===== impl SuggestedResponse =====
 
 impl TryFrom<Fields<'_>> for SuggestedResponse {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             is_send: fields.optional("is_send", flag)?,
             bot: fields.optional("bot", one_of(BOTS))?,
@@ -159,9 +162,9 @@ impl TryFrom<Fields<'_>> for SuggestedResponse {
 // ===== impl SuggestedMessage =====
 
 impl TryFrom<Fields<'_>> for SuggestedMessage {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             msg_body: fields.optional("msg_body", object)?,
             similar_response: fields.list("similar_response", object)?,

@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
-use tower_callback_contract::{Callback, Misfit, Refusal, Timestamp};
+use tower_callback_contract::{Body, Callback, Mismatch, Refusal, Timestamp};
 
 use super::{
     MsgBody, MsgType, SenderInfo, SimilarResponse, Source, SuggestedResponse, parts::BOTS,
@@ -14,12 +14,15 @@ use crate::{
 };
 
 /// A message delivery 消息投递: what the bot says to a user of your channel.
+///
+/// With the feature `axum` it is an extractor: `async fn deliver(message: Delivery)`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Delivery {
-    /// Who is to read it: 1 to 128 characters.
+    /// The user who is to read it: 1 to 128 characters.
     pub user_id: String,
-    /// Names the message: 1 to 18 characters, decimal in practice.
+    /// Identifies the message: 1 to 18 characters, decimal in practice.
     pub msg_id: String,
     /// When it was sent.
     #[serde(serialize_with = "millis")]
@@ -29,7 +32,7 @@ pub struct Delivery {
     pub msg_type: Option<MsgType>,
     /// The message.
     pub msg_body: MsgBody,
-    /// Who it is from.
+    /// The sender.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sender_info: Option<SenderInfo>,
     /// A text that the platform passes on, of at most 1024 characters.
@@ -41,7 +44,7 @@ pub struct Delivery {
     /// How the bot found it; at most one of `qa`, `chitchat`, `task` and `keyword`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bot: Option<Map<String, Value>>,
-    /// Other answers that might be meant; at most 10.
+    /// Other answers that may fit; at most 10.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub similar_response: Vec<SimilarResponse>,
     /// Whether the user may rate it.
@@ -50,20 +53,23 @@ pub struct Delivery {
     /// Buttons under the message.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub quick_reply: Vec<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
 /// A message route 消息路由: what a user asked, and what the bot means to answer.
 ///
-/// To read. To answer it, see [`RouteReply`](crate::RouteReply).
+/// [`RouteReply`](crate::RouteReply) is the response to it.
+///
+/// With the feature `axum` it is an extractor: `async fn route(question: RouteRequest)`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct RouteRequest {
-    /// Who asked: 1 to 128 characters.
+    /// The user who asked: 1 to 128 characters.
     pub user_id: String,
-    /// Names the question: 1 to 18 characters, decimal in practice.
+    /// Identifies the question: 1 to 18 characters, decimal in practice.
     pub msg_id: String,
     /// When it was asked.
     #[serde(serialize_with = "millis")]
@@ -74,39 +80,44 @@ pub struct RouteRequest {
     pub suggested_response: Vec<SuggestedResponse>,
     /// Whether the platform means to hand the user over to a person.
     pub is_dispatch: bool,
-    /// What the user is called: 1 to 128 characters.
+    /// The name of the user: 1 to 128 characters.
     pub nickname: String,
     /// A text that the platform passes on, of at most 1024 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub extra: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// An error callback 错误回调: a message that could not be sent to a `WeChat` user.
+/// An error callback 错误回调: a message could not be sent to a `WeChat` user.
+///
+/// With the feature `axum` it is an extractor: `async fn on_error(report: ErrorReport)`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct ErrorReport {
-    /// Who did not get it.
+    /// The user who did not get it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// Why.
+    /// The reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_msg: Option<String>,
-    /// The message that could not be sent.
+    /// The id of the message.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub source_msg_id: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
 
-/// Any of the three, recognised by its fields.
+/// Any of the three, told apart by its fields.
+///
+/// With the feature `axum` it is an extractor.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum AnyRequest {
-    /// What neither of the others is.
+    /// Any other request.
     Delivery(Box<Delivery>),
     /// A request with a `suggested_response`.
     Route(Box<RouteRequest>),
@@ -117,9 +128,9 @@ pub enum AnyRequest {
 // ===== impl Delivery =====
 
 impl TryFrom<Fields<'_>> for Delivery {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             user_id: fields.required("user_id", id(128))?,
             msg_id: fields.required("msg_id", id(18))?,
@@ -140,20 +151,20 @@ impl TryFrom<Fields<'_>> for Delivery {
     }
 }
 
-impl TryFrom<&Callback> for Delivery {
+impl TryFrom<&Body> for Delivery {
     type Error = Refusal;
 
-    fn try_from(callback: &Callback) -> Result<Self, Refusal> {
-        read(callback)
+    fn try_from(body: &Body) -> Result<Self, Refusal> {
+        read(body)
     }
 }
 
 // ===== impl RouteRequest =====
 
 impl TryFrom<Fields<'_>> for RouteRequest {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             user_id: fields.required("user_id", id(128))?,
             msg_id: fields.required("msg_id", id(18))?,
@@ -168,20 +179,20 @@ impl TryFrom<Fields<'_>> for RouteRequest {
     }
 }
 
-impl TryFrom<&Callback> for RouteRequest {
+impl TryFrom<&Body> for RouteRequest {
     type Error = Refusal;
 
-    fn try_from(callback: &Callback) -> Result<Self, Refusal> {
-        read(callback)
+    fn try_from(body: &Body) -> Result<Self, Refusal> {
+        read(body)
     }
 }
 
 // ===== impl ErrorReport =====
 
 impl TryFrom<Fields<'_>> for ErrorReport {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             user_id: fields.optional("user_id", id_text)?,
             error_msg: fields.optional("error_msg", id_text)?,
@@ -191,27 +202,55 @@ impl TryFrom<Fields<'_>> for ErrorReport {
     }
 }
 
-impl TryFrom<&Callback> for ErrorReport {
+impl TryFrom<&Body> for ErrorReport {
     type Error = Refusal;
 
-    fn try_from(callback: &Callback) -> Result<Self, Refusal> {
-        read(callback)
+    fn try_from(body: &Body) -> Result<Self, Refusal> {
+        read(body)
     }
 }
 
 // ===== impl AnyRequest =====
 
-impl TryFrom<&Callback> for AnyRequest {
+impl TryFrom<&Body> for AnyRequest {
     type Error = Refusal;
 
-    fn try_from(callback: &Callback) -> Result<Self, Refusal> {
-        match Kind::of(callback)? {
-            Kind::Delivery => Delivery::try_from(callback).map(Box::new).map(Self::Delivery),
-            Kind::Route => RouteRequest::try_from(callback).map(Box::new).map(Self::Route),
-            Kind::Error => ErrorReport::try_from(callback).map(Self::Error),
+    fn try_from(body: &Body) -> Result<Self, Refusal> {
+        match Kind::of(body)? {
+            Kind::Delivery => Delivery::try_from(body).map(Box::new).map(Self::Delivery),
+            Kind::Route => RouteRequest::try_from(body).map(Box::new).map(Self::Route),
+            Kind::Error => ErrorReport::try_from(body).map(Self::Error),
         }
     }
 }
+
+macro_rules! read_from_callbacks {
+    ($($model:ty),+ $(,)?) => {$(
+        impl TryFrom<&Callback> for $model {
+            type Error = Refusal;
+
+            fn try_from(callback: &Callback) -> Result<Self, Refusal> {
+                callback.body().try_into()
+            }
+        }
+
+        /// The last argument of a handler. Reads the document that a layer has parsed; without a layer,
+        /// it reads the body.
+        #[cfg(feature = "axum")]
+        impl<S: Sync> axum_core::extract::FromRequest<S> for $model {
+            type Rejection = Refusal;
+
+            async fn from_request(
+                request: axum_core::extract::Request,
+                _: &S,
+            ) -> Result<Self, Refusal> {
+                tower_callback_stack::extract(request, crate::SPELLING, |body| body.try_into()).await
+            }
+        }
+    )+};
+}
+
+read_from_callbacks![AnyRequest, Delivery, ErrorReport, RouteRequest];
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
 fn millis<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,16 +1,17 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tower_callback_contract::Misfit;
+use tower_callback_contract::Mismatch;
 
 use crate::fields::{Fields, Whole, anything, chars, text};
 
 /// A text message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Text {
     /// The text, of 1 to 2048 characters.
     pub content: String,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -18,6 +19,7 @@ pub struct Text {
 /// A link with a card around it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct ShareLink {
     /// What the card says, in 1 to 128 characters.
     pub title: String,
@@ -29,7 +31,7 @@ pub struct ShareLink {
     /// At most 512 characters.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -37,10 +39,11 @@ pub struct ShareLink {
 /// A document with mark-up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct RichText {
     /// Where the document is.
     pub resource_url: String,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -48,11 +51,12 @@ pub struct RichText {
 /// A message whose meaning the bot's owner defined.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Custom {
     /// What it holds, of any type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub content: Option<Value>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -60,6 +64,7 @@ pub struct Custom {
 /// Something that happened.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Whole")]
+#[non_exhaustive]
 pub struct Event {
     /// What happened.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +72,7 @@ pub struct Event {
     /// Particulars, of any type.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fields: Option<Value>,
-    /// Fields that are not known yet.
+    /// Unknown fields.
     #[serde(flatten)]
     pub other: Map<String, Value>,
 }
@@ -75,9 +80,9 @@ pub struct Event {
 // ===== impl Text =====
 
 impl TryFrom<Fields<'_>> for Text {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self { content: fields.required("content", chars(1, 2048))?, other: fields.rest() })
     }
 }
@@ -85,9 +90,9 @@ impl TryFrom<Fields<'_>> for Text {
 // ===== impl ShareLink =====
 
 impl TryFrom<Fields<'_>> for ShareLink {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             title: fields.required("title", chars(1, 128))?,
             destination_url: fields.required("destination_url", chars(1, 512))?,
@@ -101,9 +106,9 @@ impl TryFrom<Fields<'_>> for ShareLink {
 // ===== impl RichText =====
 
 impl TryFrom<Fields<'_>> for RichText {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self { resource_url: fields.required("resource_url", text)?, other: fields.rest() })
     }
 }
@@ -111,9 +116,9 @@ impl TryFrom<Fields<'_>> for RichText {
 // ===== impl Custom =====
 
 impl TryFrom<Fields<'_>> for Custom {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self { content: fields.optional("content", anything)?, other: fields.rest() })
     }
 }
@@ -121,9 +126,9 @@ impl TryFrom<Fields<'_>> for Custom {
 // ===== impl Event =====
 
 impl TryFrom<Fields<'_>> for Event {
-    type Error = Misfit;
+    type Error = Mismatch;
 
-    fn try_from(mut fields: Fields<'_>) -> Result<Self, Misfit> {
+    fn try_from(mut fields: Fields<'_>) -> Result<Self, Mismatch> {
         Ok(Self {
             event_type: fields.optional("event_type", text)?,
             fields: fields.optional("fields", anything)?,

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-/// What the platform calls the kind of a message.
+/// The platform's name for the kind of a message.
 ///
-/// A handler does better to match on [`MsgBody`](super::MsgBody), which holds the message itself.
+/// A handler should rather match on [`MsgBody`](super::MsgBody), which holds the message itself.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
@@ -35,7 +35,7 @@ pub enum MsgType {
     CallbackNotice,
     /// `RICH_TEXT`
     RichText,
-    /// A type not known yet, as it was written.
+    /// A type that is not known yet, as it was written.
     #[serde(untagged)]
     Other(String),
 }
@@ -45,7 +45,7 @@ pub enum MsgType {
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 #[non_exhaustive]
 pub enum Source {
-    /// `DEFAULT_ANSWER_SOURCE`: none of them knew an answer.
+    /// `DEFAULT_ANSWER_SOURCE`: no bot knew an answer.
     DefaultAnswerSource,
     /// `KEYWORD_BOT`
     KeywordBot,
@@ -55,7 +55,7 @@ pub enum Source {
     QaBot,
     /// `CHITCHAT_BOT`
     ChitchatBot,
-    /// A source not known yet, as it was written.
+    /// A source that is not known yet, as it was written.
     #[serde(untagged)]
     Other(String),
 }
@@ -77,7 +77,7 @@ pub enum VoiceType {
     Speex,
     /// `MP3`
     Mp3,
-    /// An encoding not known yet, as it was written.
+    /// An encoding that is not known yet, as it was written.
     #[serde(untagged)]
     Other(String),
 }

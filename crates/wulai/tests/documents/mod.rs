@@ -83,7 +83,7 @@ pub(crate) fn any_text() -> BoxedStrategy<Value> {
     prop_oneof![".{0,8}", "[\u{4e00}-\u{9fff}]{1,8}"].prop_map(Value::from).boxed()
 }
 
-/// Where a text may not be empty.
+/// For a field that may not be empty.
 fn some_text() -> BoxedStrategy<Value> {
     prop_oneof![".{1,8}", "[\u{4e00}-\u{9fff}]{1,8}"].prop_map(Value::from).boxed()
 }
@@ -108,14 +108,14 @@ pub(crate) fn any_word() -> BoxedStrategy<Value> {
         .boxed()
 }
 
-/// As an empty list is written as none, none is empty.
+/// Never empty, because an empty list is not written.
 fn some_of(item: BoxedStrategy<Value>) -> BoxedStrategy<Value> {
     prop::collection::vec(item, 1..3).prop_map(Value::from).boxed()
 }
 
 type Field = (&'static str, BoxedStrategy<Value>);
 
-/// An object with all of the required fields, some of the optional, and some nobody knows.
+/// An object with all required fields, some optional ones, and some unknown ones.
 fn object<const R: usize, const O: usize>(
     required: [Field; R],
     optional: [Field; O],

@@ -1,4 +1,4 @@
-//! The binary of this example, run for a test.
+//! Runs the binary of this example for a test.
 
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
@@ -34,7 +34,7 @@ pub async fn ask(client: Http, url: String, body: String) -> Action {
     bot.oneshot(request).await.unwrap().into_body()
 }
 
-/// The server in a process of its own, that writes down what its handlers do.
+/// The server in a process of its own, which records what its handlers do.
 pub struct Server {
     process: Child,
     pub address: String,
@@ -79,8 +79,8 @@ impl Server {
     }
 
     pub async fn get(&self, path: &str) -> (u16, String) {
-        let reply = client().get(self.url(path).parse().unwrap()).await.unwrap();
-        let (head, body) = reply.into_parts();
+        let response = client().get(self.url(path).parse().unwrap()).await.unwrap();
+        let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status.as_u16(), String::from_utf8(body.into()).unwrap())
     }
@@ -90,7 +90,7 @@ impl Server {
         parse(&fs::read_to_string(&self.effects_file).unwrap()).unwrap()
     }
 
-    /// Ends it. What it logged, where the log is piped.
+    /// Ends it. Returns what it logged, if its log is piped.
     pub fn end(mut self) -> String {
         self.process.kill().unwrap();
         let mut log = String::new();

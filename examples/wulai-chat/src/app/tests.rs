@@ -17,8 +17,8 @@ async fn a_message_sent_twice_appears_once() {
     let mut browser = browser(&chat);
     let message = delivery("1", &json!({"text": {"content": "<b>您好</b>"}}));
     for _ in 0..2 {
-        let reply = send(&chat, "/callback/message", message.to_string()).await;
-        assert_eq!(reply, (StatusCode::OK, "success".into()));
+        let response = send(&chat, "/callback/message", message.to_string()).await;
+        assert_eq!(response, (StatusCode::OK, "success".into()));
     }
     let shown = browser.now();
     assert_eq!(shown.len(), 1);
@@ -42,7 +42,7 @@ async fn messages_in_disorder_appear_in_order_within_the_hold() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_too_late_says_so() {
+async fn a_late_message_is_marked() {
     let chat = Chat::new(Trials::default(), Hold::none());
     let mut browser = browser(&chat);
     for id in ["2", "1", "3"] {
@@ -111,7 +111,7 @@ async fn a_message_that_was_not_sent_is_reported_to_its_user() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_or_does_not_fit_is_refused() {
+async fn a_body_that_is_not_json_or_does_not_fit_is_refused() {
     let chat = Chat::new(Trials::default(), Hold::default());
     for path in ["/callback/message", "/webhook/route", "/callback/error"] {
         for body in ["{", "", "[]", "\u{feff}{}"] {
@@ -125,7 +125,7 @@ async fn what_is_not_json_or_does_not_fit_is_refused() {
 }
 
 #[tokio::test]
-async fn a_callback_is_posted() {
+async fn other_methods_than_post_are_not_allowed() {
     let chat = Chat::new(Trials::default(), Hold::default());
     for path in ["/callback/message", "/webhook/route", "/callback/error"] {
         let request = Request::get(path).body(Body::empty()).unwrap();
@@ -135,21 +135,21 @@ async fn a_callback_is_posted() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hang_up_does_not_cut_a_slow_handler_and_copies_wait_for_it() {
+async fn a_disconnect_does_not_cut_a_slow_handler_and_duplicates_wait_for_it() {
     let chat =
         Chat::new(Trials { delay: Duration::from_secs(2), ..Trials::default() }, Hold::default());
     let mut browser = browser(&chat);
-    let copy = || send(&chat, "/callback/message", text("1"));
-    let hung_up = tokio::time::timeout(Duration::from_secs(1), copy()).await;
-    assert!(hung_up.is_err());
-    let (first, second) = tokio::join!(copy(), copy());
+    let deliver = || send(&chat, "/callback/message", text("1"));
+    let disconnected = tokio::time::timeout(Duration::from_secs(1), deliver()).await;
+    assert!(disconnected.is_err());
+    let (first, second) = tokio::join!(deliver(), deliver());
     assert_eq!((first.0, second.0), (StatusCode::OK, StatusCode::OK));
     assert_eq!(browser.now().len(), 1);
     assert_eq!(chat.trials.runs.load(std::sync::atomic::Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
-async fn every_nth_run_fails_and_the_next_copy_makes_up_for_it() {
+async fn every_nth_run_fails_and_the_redelivery_runs_again() {
     let path = std::env::temp_dir().join(format!("wulai-chat-app-{}.jsonl", std::process::id()));
     let chat = Chat::new(
         Trials {
@@ -177,7 +177,7 @@ async fn every_nth_run_fails_and_the_next_copy_makes_up_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn draining_refuses_what_is_new_and_counts_what_does_not_end() {
+async fn draining_refuses_new_callbacks_and_counts_those_that_do_not_end() {
     let chat =
         Chat::new(Trials { delay: Duration::from_secs(60), ..Trials::default() }, Hold::default());
     let slow = send(&chat, "/callback/message", text("1"));
@@ -234,7 +234,7 @@ fn browser(chat: &Chat) -> Feed {
     chat.hub.follow("anna").unwrap()
 }
 
-/// Sent at so many milliseconds.
+/// A message sent at this many milliseconds.
 fn numbered(id: &str) -> Value {
     let mut message = text(id);
     message["msg_ts"] = json!(format!("170000000000{id}"));

@@ -1,4 +1,4 @@
-//! The binary of this example, run for a test.
+//! Runs the binary of this example for a test.
 
 #![allow(dead_code, unreachable_pub, reason = "each test takes what it needs")]
 #![expect(clippy::unwrap_used, reason = "a test: its helpers may panic")]
@@ -21,13 +21,13 @@ use hyper_util::{
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// Far more than anything here takes: whoever waits that long waits for nothing.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+/// Far longer than anything here takes.
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// The running binary. Ended when dropped.
 pub struct App {
     pub process: Child,
-    // Held open: it prints more than we read.
+    // Stays open, because the app prints more than we read.
     _printed: BufReader<ChildStdout>,
     pub address: String,
     pub effects_file: PathBuf,
@@ -48,13 +48,13 @@ impl App {
         Self::start_at("127.0.0.1:0", effects, args, Stdio::null())
     }
 
-    /// With its log to be read: it stops where nobody does.
+    /// With a pipe for its log, which must be read: otherwise the app stops when it is full.
     pub fn start_with_log(args: &[&str]) -> Self {
         let effects = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("log.jsonl");
         Self::start_at("127.0.0.1:0", effects, args, Stdio::piped())
     }
 
-    /// Ends it like a power cut, and starts it again where it was.
+    /// Kills it, and starts it again at the same address.
     pub fn kill_and_restart(&mut self, args: &[&str]) {
         self.process.kill().unwrap();
         self.process.wait().unwrap();
@@ -88,15 +88,15 @@ impl App {
 
     pub async fn post(&self, path: &str, body: &str) -> Reply {
         let reply = self.client.request(self.request(path, body));
-        Reply::of(timeout(PATIENCE, reply).await.expect("in time").unwrap()).await
+        Reply::of(timeout(DEADLINE, reply).await.expect("in time").unwrap()).await
     }
 
-    /// What the handlers really did.
+    /// What the handlers did.
     pub fn effects(&self) -> Vec<Value> {
         self.effects_text().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
-    /// The same, as it stands in the file.
+    /// The lines of the file.
     pub fn effects_text(&self) -> String {
         std::fs::read_to_string(&self.effects_file).unwrap_or_default()
     }

@@ -11,7 +11,7 @@ pub(crate) struct Options {
     platform: String,
     #[command(flatten)]
     target: Target,
-    /// How long a reply may take before its case has failed, with a unit: 8s, 1500ms. 等待响应的时间
+    /// How long a response may take before its case has failed, with a unit: 8s, 1500ms. 等待响应的时间
     #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
     timeout: Duration,
     /// Only the cases whose name contains this. 只运行名称包含此文字的用例
@@ -26,14 +26,14 @@ pub(crate) struct Options {
 pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
     let suite = Suite::of(&options.platform)
         .ok_or_else(|| format!("there are suites for: {}", Suite::NAMES.join(", ")))?;
-    let suite = suite.patience(options.timeout);
+    let suite = suite.response_timeout(options.timeout);
     let target = &options.target;
     let service = target.service(&kinds(&options.platform))?;
-    // What cannot be read is said before anything is sent.
+    // Fails before anything is sent, if they cannot be read.
     target.effects().await?;
     let results = suite.run(service, || target.effects(), options.only.as_deref()).await?;
     if results.is_empty() {
-        return Err("no case has that in its name".into());
+        return Err("no case has this in its name".into());
     }
     if options.json {
         println!("{}", serde_json::to_string_pretty(&results)?);

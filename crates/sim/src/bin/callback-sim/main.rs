@@ -29,17 +29,17 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Plays conversations of many users: copies, disorder, hang-ups, repetitions. 风暴测试
+    /// Plays conversations of many users: duplicates, disorder, disconnects, redeliveries. 风暴测试
     Storm(storm::Options),
-    /// Runs the named cases that every receiver should stand. 合规检查
+    /// Runs the named cases that every receiver should pass. 合规检查
     Check(check::Options),
-    /// Sends one callback and prints the reply. 发送一条回调
+    /// Sends one callback and prints the response. 发送一条回调
     Trigger {
         #[command(flatten)]
         callback: Callback,
         #[command(flatten)]
         target: Target,
-        /// How long to wait for the reply, with a unit: 5s, 500ms. 等待响应的时间
+        /// How long to wait for the response, with a unit: 5s, 500ms. 等待响应的时间
         #[arg(long, default_value = "30s", value_parser = humantime::parse_duration)]
         timeout: Duration,
     },
@@ -57,13 +57,13 @@ struct Callback {
     platform: String,
     /// The kind of callback, such as delivery or on-message. 回调种类
     kind: String,
-    /// What is said. 内容
+    /// The text of the message. 内容
     #[arg(long, default_value = "您好")]
     text: String,
-    /// To whom. 用户
+    /// The user. 用户
     #[arg(long, default_value = "anna")]
     user: String,
-    /// Its id, a number; a new one unless given. 消息 ID
+    /// The id, a number; a new one by default. 消息 ID
     #[arg(long)]
     id: Option<u64>,
 }
@@ -97,17 +97,17 @@ async fn trigger(callback: &Callback, target: &Target, timeout: Duration) -> Res
     let platform = find(&callback.platform, &callback.kind)?;
     let request = platform.request(&callback.event(), Body::from);
     let receiver = target.service(slice::from_ref(&platform))?;
-    let reply = tokio::time::timeout(timeout, receiver.oneshot(request)).await;
-    let reply = reply.map_err(|_| format!("no reply within {timeout:?}"))?;
-    let (head, body) = reply?.into_parts();
+    let response = tokio::time::timeout(timeout, receiver.oneshot(request)).await;
+    let response = response.map_err(|_| format!("no response within {timeout:?}"))?;
+    let (head, body) = response?.into_parts();
     let body = body.collect().await?.to_bytes();
     println!("{}\n{:?}\n{}", head.status, head.headers, String::from_utf8_lossy(&body));
-    let reply = http::Response::from_parts(head, body);
-    println!("the platform: {:?}", platform.action(&reply));
-    if let Some(breach) = platform.breach(&reply) {
+    let response = http::Response::from_parts(head, body);
+    println!("the platform: {:?}", platform.action(&response));
+    if let Some(breach) = platform.breach(&response) {
         println!("but {breach}");
     }
-    Ok(platform.breach(&reply).is_none())
+    Ok(platform.breach(&response).is_none())
 }
 
 fn payload(callback: &Callback) -> Result<bool, Failure> {
@@ -125,7 +125,7 @@ fn kinds(platform: &str) -> Vec<Platform> {
 fn find(platform: &str, kind: &str) -> Result<Platform, Failure> {
     let (name, all) = (format!("{platform} {kind}"), platform::all());
     let names: Vec<_> = all.iter().map(|platform| platform.name).collect();
-    let unknown = format!("no `{name}`: there are {}", names.join(", "));
+    let unknown = format!("there is no `{name}`; there are {}", names.join(", "));
     all.into_iter().find(|platform| platform.name == name).ok_or_else(|| unknown.into())
 }
 

@@ -7,20 +7,20 @@ use tower_callback_sim::Platform;
 
 use crate::Failure;
 
-/// `KIND=PATH`, as it is given.
+/// `KIND=PATH`, as given on the command line.
 #[derive(Clone, Debug)]
 pub(crate) struct KindPath {
     kind: String,
     path: PathAndQuery,
 }
 
-/// The paths that are not the usual ones, by those that are.
+/// The paths given on the command line, by the usual path of their kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths(HashMap<&'static str, PathAndQuery>);
 
 impl Paths {
-    /// Those of these kinds: the receiver's own path, if there is but one kind, and all that are
-    /// given.
+    /// The paths of these kinds: the path of the receiver's URL, if there is only one kind, and those that
+    /// are given for a kind.
     pub(crate) fn of(kinds: &[Platform], to: &Uri, given: &[KindPath]) -> Result<Self, Failure> {
         let mut paths = HashMap::new();
         match (to.path_and_query().filter(|path| *path != "/"), kinds) {
@@ -39,7 +39,7 @@ impl Paths {
         Ok(Self(paths))
     }
 
-    /// Where a callback goes whose usual path this is.
+    /// Where a callback with this usual path goes.
     pub(crate) fn at(&self, to: &Uri, usual: &Uri) -> Uri {
         let mut parts = to.clone().into_parts();
         let path = self.0.get(usual.path());
@@ -58,7 +58,7 @@ fn no_path_for_all(to: &Uri, path: &PathAndQuery, kinds: &[Platform]) -> String 
     let first = kinds.first().map_or("KIND", kind_of);
     format!(
         "{path} is one path for {count} kinds of callback: give the server's root, --to \
-         http://{authority}, and what is not usual by --path {first}={path}; {usual}",
+         http://{authority}, and every unusual path as --path {first}={path}; {usual}",
         count = kinds.len(),
         usual = usual(kinds),
     )
@@ -66,14 +66,14 @@ fn no_path_for_all(to: &Uri, path: &PathAndQuery, kinds: &[Platform]) -> String 
 
 fn usual(kinds: &[Platform]) -> String {
     let usual = kinds.iter().map(|platform| format!("{}={}", kind_of(platform), platform.path));
-    format!("usual is {}", usual.collect::<Vec<_>>().join(", "))
+    format!("the usual paths are {}", usual.collect::<Vec<_>>().join(", "))
 }
 
 impl FromStr for KindPath {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || "a kind and its path, such as delivery=/cb/msg".to_owned();
+        let wrong = || "expected a kind and its path, such as delivery=/cb/msg".to_owned();
         let (kind, path) = text.split_once('=').ok_or_else(wrong)?;
         if kind.is_empty() || !path.starts_with('/') {
             return Err(wrong());
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_kind_or_no_path_is_refused() {
+    fn an_unknown_kind_and_a_wrong_path_are_refused() {
         let refused = sent(&[delivery()], "http://localhost:1", &["error=/e"]).unwrap_err();
         assert!(refused.contains("`error`"), "{refused}");
         for wrong in ["", "delivery", "delivery=", "delivery=cb", "=/cb", "delivery=/ "] {

@@ -17,7 +17,7 @@ pub(crate) struct Options {
     /// How many messages. 消息数
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     messages: u64,
-    /// To how many users. 用户数
+    /// To how many users they go. 用户数
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     users: u32,
     /// How many messages a second. 每秒消息数
@@ -26,28 +26,28 @@ pub(crate) struct Options {
     /// How many messages a user gets in a row. 连发数
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     burst: u32,
-    /// The share of messages of which a copy is sent; 0.3, or 0 for a platform that repeats nothing,
-    /// unless given. 重复比例
+    /// The share of messages that are sent twice. Default: 0.3, or 0 for a platform that redelivers
+    /// nothing. 重复比例
     #[arg(long, value_parser = share)]
     duplicates: Option<f64>,
-    /// The share of messages whose body comes in two halves. 慢请求体比例
+    /// The share of messages whose body arrives in two halves. 慢请求体比例
     #[arg(long, default_value_t = 0.0, value_parser = share)]
     slow: f64,
-    /// How far messages overtake each other. 乱序程度
+    /// How much messages overtake each other. 乱序程度
     #[arg(long, value_enum, default_value = "jitter")]
     disorder: Spread,
-    /// How long the platform waits for a reply before it hangs up, with a unit: 5s, 1500ms. As its
-    /// contract says unless given: 5s for Wulai and koipy. 平台超时
+    /// How long the platform waits for a response before it disconnects, with a unit: 5s, 1500ms.
+    /// Default: that of its contract, 5s for Wulai and koipy. 平台超时
     #[arg(long, value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
-    /// How long the platform waits before each repetition; after the last it gives up.
-    /// 1s,2s,5s,10s,30s, or none for a platform that repeats nothing, unless given. 重试间隔
+    /// How long the platform waits before each redelivery; after the last one it gives up. Default:
+    /// 1s,2s,5s,10s,30s, or none for a platform that redelivers nothing. 重试间隔
     #[arg(long, value_delimiter = ',', value_parser = humantime::parse_duration)]
     retry: Option<Vec<Duration>>,
-    /// How many requests are under way at once. 并发数
+    /// How many requests may be under way at once. 并发数
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u16).range(1..))]
     at_once: u16,
-    /// One seed is one storm. 随机种子
+    /// The same seed plays the same storm. 随机种子
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Prints the report as JSON, with the ids of what was lost, handled twice or out of order.
@@ -59,13 +59,13 @@ pub(crate) struct Options {
 enum Spread {
     /// They arrive in order.
     None,
-    /// They travel 20 ms, some half, some three times as long.
+    /// They travel for 20 ms, some for half as long, some for three times as long.
     Jitter,
-    /// The same, and one in a hundred a second longer, one in three hundred five.
+    /// The same; besides, one in a hundred takes a second longer, and one in three hundred takes five.
     HeavyTail,
 }
 
-/// Whether the storm left no damage.
+/// Returns whether the report is clean.
 pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
     let platform = find(&options.platform, &options.kind)?;
     let service = options.target.service(slice::from_ref(&platform))?;
@@ -115,11 +115,19 @@ pub(crate) async fn run(options: Options) -> Result<bool, Failure> {
 }
 
 fn share(text: &str) -> Result<f64, String> {
-    let share = text.parse().map_err(|_| "a number from 0 to 1".to_owned())?;
-    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("a number from 0 to 1".to_owned()) }
+    let share = text.parse().map_err(|_| "expected a number from 0 to 1".to_owned())?;
+    if (0.0..=1.0).contains(&share) {
+        Ok(share)
+    } else {
+        Err("expected a number from 0 to 1".to_owned())
+    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {
-    let rate: f64 = text.parse().map_err(|_| "a number above 0".to_owned())?;
-    if rate > 0.0 && rate <= 100_000.0 { Ok(rate) } else { Err("above 0, up to 100000".to_owned()) }
+    let rate: f64 = text.parse().map_err(|_| "expected a number above 0".to_owned())?;
+    if rate > 0.0 && rate <= 100_000.0 {
+        Ok(rate)
+    } else {
+        Err("expected a number above 0, up to 100000".to_owned())
+    }
 }

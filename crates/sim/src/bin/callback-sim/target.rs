@@ -20,29 +20,29 @@ use crate::{
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Target {
-    /// The receiver, such as <http://127.0.0.1:3000>. One kind of callback may be sent to a path
-    /// here, such as <http://127.0.0.1:3000/hook>. 接收端地址
+    /// The receiver, such as <http://127.0.0.1:3000>. With one kind of callback, the URL may have a path,
+    /// such as <http://127.0.0.1:3000/hook>. 接收端地址
     #[arg(long = "to", value_name = "URL")]
     pub(crate) to: Uri,
-    /// Where a kind of callback goes, if not to its usual path: delivery=/cb/msg. As often as needed.
+    /// The path of a kind of callback, if it is not the usual one: delivery=/cb/msg. Can be repeated.
     /// 某种回调的路径
     #[arg(long = "path", value_name = "KIND=PATH")]
     paths: Vec<KindPath>,
-    /// Sends to a host that is not this machine. Only do so if it is yours. 允许发往其他主机
+    /// Allows a host other than this machine. Use it only if the host is yours. 允许发往其他主机
     #[arg(long)]
     i_own_this_host: bool,
-    /// What the handlers did: a file with a line of JSON for each run, or the URL of one. 处理记录
+    /// What the handlers did: a file with a line of JSON for each run, or its URL. 处理记录
     #[arg(long, value_name = "FILE|URL")]
     effects: Option<String>,
 }
 
 pub(crate) type Receiver = BoxCloneService<Request<Body>, Response<hyper::body::Incoming>, Failure>;
 
-/// The longest answer that is read from `--effects`.
+/// The most that is read from the URL of `--effects`.
 const EFFECTS: usize = 1024 * 1024 * 1024;
 
 impl Target {
-    /// The receiver of these kinds as a service: requests name a usual path only.
+    /// The receiver of these kinds as a service. Its requests name the usual path only.
     pub(crate) fn service(&self, kinds: &[Platform]) -> Result<Receiver, Failure> {
         let to = self.checked(&self.to)?;
         let paths = Paths::of(kinds, &to, &self.paths)?;
@@ -56,23 +56,23 @@ impl Target {
         Ok(BoxCloneService::new(ServiceExt::<Request<Body>>::map_err(service, Failure::from)))
     }
 
-    /// What the handlers did so far; `None` if nobody says.
+    /// What the handlers did so far; `None` without `--effects`.
     pub(crate) async fn effects(&self) -> Result<Option<Vec<Effect>>, Failure> {
         let Some(place) = &self.effects else { return Ok(None) };
         let lines = if place.starts_with("http://") {
             let uri = self.checked(&place.parse()?)?;
             let client: Client<HttpConnector, Full<Bytes>> =
                 Client::builder(TokioExecutor::new()).build_http();
-            let reply = client.get(uri).await?;
-            if !reply.status().is_success() {
-                return Err(format!("{place} says {}", reply.status()).into());
+            let response = client.get(uri).await?;
+            if !response.status().is_success() {
+                return Err(format!("{place} responds with {}", response.status()).into());
             }
-            let body = http_body_util::Limited::new(reply.into_body(), EFFECTS);
+            let body = http_body_util::Limited::new(response.into_body(), EFFECTS);
             String::from_utf8(body.collect().await?.to_bytes().into())?
         } else {
             match std::fs::read_to_string(place) {
                 Ok(lines) => lines,
-                // Not "nothing has run": far more often the app writes another one, or none.
+                // Hardly because nothing has run: more often the app writes another file, or none.
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                     return Err(no_file(place).into());
                 }
@@ -84,14 +84,14 @@ impl Target {
 
     fn checked(&self, uri: &Uri) -> Result<Uri, Failure> {
         if uri.scheme() != Some(&Scheme::HTTP) {
-            return Err(format!("`{uri}` is no http:// address").into());
+            return Err(format!("`{uri}` is not an http:// address").into());
         }
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_here =
             host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
         if !is_here && !self.i_own_this_host {
             return Err(format!(
-                "`{host}` is not this machine: if it is yours, say --i-own-this-host"
+                "`{host}` is not this machine: if it is yours, add --i-own-this-host"
             )
             .into());
         }
@@ -101,8 +101,8 @@ impl Target {
 
 fn no_file(path: &str) -> String {
     format!(
-        "there is no file {path}: the app under test is to write a line of JSON to it for each \
-         handler run. If it only makes the file with its first line, make an empty one"
+        "there is no file {path}: the app under test has to write a line of JSON to it for each \
+         handler run. If it creates the file only with the first line, create an empty one"
     )
 }
 
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_this_machine_is_sent_to_unless_one_says_so() {
+    fn only_this_machine_is_allowed_without_the_option() {
         let service = |to, i_own_this_host| {
             let (to, paths) = (Uri::from_static(to), Vec::new());
             let target = Target { to, paths, i_own_this_host, effects: None };

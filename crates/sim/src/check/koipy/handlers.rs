@@ -1,4 +1,4 @@
-//! Handlers that do what a message asks for.
+//! The cases whose handlers do what a message asks for.
 
 use std::time::Duration;
 
@@ -40,13 +40,13 @@ pub(super) async fn slow_handler(trial: &Trial) -> Ran {
     let hook = taken(trial, on_message()).await?;
     let start = Instant::now();
     let request = hook.request(&trial.event("#sim slow 8s"), Body::from);
-    let Some(reply) = trial.hang_up(request, hook.timeout()).await? else {
-        return Err(fail(format!("no reply within {:?}", hook.timeout())));
+    let Some(response) = trial.disconnect(request, hook.timeout()).await? else {
+        return Err(fail(format!("no response within {:?}", hook.timeout())));
     };
     if start.elapsed() < QUICK {
         return Err(no("the handler is not slow when asked to (`#sim slow 8s`)"));
     }
-    must_not_fail(hook.name, &reply)?;
+    must_not_fail(hook.name, &response)?;
     Ok(Expected::nothing())
 }
 
@@ -54,8 +54,8 @@ pub(super) async fn failing_handler(trial: &Trial) -> Ran {
     let hook = taken(trial, on_message()).await?;
     let events = ["#sim fail once", "#sim panic once"].map(|text| trial.event(text));
     for event in &events {
-        let reply = trial.send(&hook, event).await?;
-        must_not_fail(&format!("`{}`", event.text), &reply)?;
+        let response = trial.send(&hook, event).await?;
+        must_not_fail(&format!("`{}`", event.text), &response)?;
     }
     Ok(Expected::failures(&hook, &events))
 }

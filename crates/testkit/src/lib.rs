@@ -1,0 +1,23 @@
+//! What the tests of several crates share: bodies, a handler that the test plays, a platform, checks of
+//! readiness, and a captured log.
+
+#![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "for tests, which may panic")]
+
+mod body;
+mod handler;
+mod log;
+mod platform;
+mod ready;
+
+pub use self::{
+    body::{BoxError, TestBody},
+    handler::{
+        Handler, Handling, Play, Req, Res, Service, around, body_of, boxed, post, response, service,
+    },
+    log::{Events, capture_events},
+    platform::Platform,
+    ready::{
+        Answer, NeverReady, calls_the_service_that_was_polled_ready, is_always_ready, is_service,
+        keeps_no_place_while_it_waits, passes_errors_of_readiness_through,
+    },
+};
