@@ -20,7 +20,8 @@ pub trait Contract: Send + Sync + 'static {
     /// The times of the platform.
     fn timing(&self) -> Timing;
 
-    /// Who the callback with this head and body is.
+    /// Who the callback with this head and body is. A layer takes over what an outer one identified as
+    /// long as the body is the same; it does not ask again because a layer in between changed the head.
     ///
     /// # Errors
     /// Refuses what is not in the platform's format. What is merely absent stays absent in the

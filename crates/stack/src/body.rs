@@ -17,6 +17,7 @@ use tower::BoxError;
 /// It is a [`Body`] wherever `B` is one of [`Bytes`], and has a default, which other layers need for the
 /// responses that they write themselves.
 #[pin_project(project = Projected)]
+#[non_exhaustive]
 pub enum Buffered<B> {
     /// All of it, or what is left of that.
     Whole(Bytes),

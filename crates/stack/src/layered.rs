@@ -12,7 +12,8 @@ use tower_callback_contract::Contract;
 use tower_service::Service;
 
 use crate::{
-    Buffered, Next, Received, Receiver, ResponseBody, ResponseFuture, Step, may_be_callback, refuse,
+    Buffered, Next, Received, Receiver, ResponseBody, ResponseFuture, Step,
+    receive::may_be_callback, response::refuse,
 };
 
 /// Middleware that receives a callback, takes it through the steps of its layer or layers, and calls

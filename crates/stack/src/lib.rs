@@ -83,7 +83,7 @@ pub use self::{
     body::{Begun, Buffered},
     future::ResponseFuture,
     layered::Layered,
-    receive::{ReceiveLayer, may_be_callback},
+    receive::ReceiveLayer,
 };
 #[doc(hidden)]
 pub use self::{

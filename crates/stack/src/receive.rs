@@ -39,8 +39,7 @@ pub struct Received {
 
 /// Whether a request may be a callback: platforms send them by POST. Handshakes and probes use other
 /// methods, and pass through every layer untouched.
-#[must_use]
-pub fn may_be_callback<B>(request: &Request<B>) -> bool {
+pub(crate) fn may_be_callback<B>(request: &Request<B>) -> bool {
     request.method() == Method::POST
 }
 
