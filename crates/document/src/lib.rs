@@ -1,6 +1,6 @@
 //! Reads a JSON body once, strictly, for all that a callback's layers, models and handlers ask of it.
 //!
-//! A [`Document`] knows where in the body each value stands. It takes eight bytes for a value and
+//! A [`Document`] knows where in the body each value stands. It takes 8 or 16 bytes for a value and
 //! copies no text but one with escapes. From it come:
 //!
 //! * values to look at, as a [`serde_json::Value`] has them ([`ValueRef`]),

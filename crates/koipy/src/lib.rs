@@ -54,7 +54,8 @@
 //! | | |
 //! |---|---|
 //! | the handler panics, or responds with 5xx, 408, 425 or 429 | the task goes on; it is refused if the contract [fails closed](KoipyContract::fail_closed) |
-//! | the payload cannot be read, or too many callbacks run | the same |
+//! | too many callbacks run | the same |
+//! | the payload cannot be read | the task goes on, as koipy ignores a 400; it is refused if the contract fails closed |
 //! | the handler responds with 400 | koipy would ignore it: it becomes a 403 with its text |
 //! | it refuses with a picture, without a text, or in another charset | the response gets the status in words, or the text in UTF-8 |
 //! | it refuses with a problem document | its `detail` is the text |
