@@ -18,16 +18,9 @@ use axum::{
     middleware::{Next, from_fn, map_request},
     routing::{MethodRouter, post},
 };
-use bytes::Bytes;
-use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
 use tokio::net::TcpListener;
 use tower::{
-    BoxError, Layer, Service, ServiceBuilder,
+    BoxError, Layer, ServiceBuilder,
     buffer::BufferLayer,
     limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer},
     load_shed::LoadShedLayer,
@@ -38,7 +31,7 @@ use tower_callback::{
     wulai::{Delivery, WulaiDedupLayer, WulaiLayer},
 };
 use tower_callback_testkit::{Handling, TestBody};
-use tower_callback_tests::{DELIVERY, DELIVERY_CAMEL, Platform};
+use tower_callback_tests::{DELIVERY, DELIVERY_CAMEL, Platform, serve_by_hyper};
 use tower_http::{
     catch_panic::CatchPanicLayer,
     compression::CompressionLayer,
@@ -311,26 +304,5 @@ async fn serve(app: Router) -> Platform {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let platform = Platform::new(listener.local_addr().expect("an address"));
     tokio::spawn(axum::serve(listener, app).into_future());
-    platform
-}
-
-async fn serve_by_hyper<S, B>(service: S) -> Platform
-where
-    S: Service<http::Request<Incoming>, Response = Response<B>, Error: Into<BoxError>>,
-    S: Clone + Send + Sync + 'static,
-    S::Future: Send + 'static,
-    B: http_body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
-{
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let platform = Platform::new(listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(async move {
-                let connection = auto::Builder::new(TokioExecutor::new());
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
     platform
 }

@@ -12,15 +12,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
-use tokio::net::TcpListener;
 use tower::{Layer, service_fn};
 use tower_callback::{Buffered, Callback, wulai::WulaiLayer};
-use tower_callback_tests::{DELIVERY, DELIVERY_CAMEL, Platform};
+use tower_callback_tests::{DELIVERY, DELIVERY_CAMEL, serve_by_hyper};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_callback_is_handled_once_under_bare_hyper() {
@@ -37,17 +31,7 @@ async fn a_callback_is_handled_once_under_bare_hyper() {
     });
     let service = WulaiLayer::delivery().layer(handler);
 
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let platform = Platform::new(listener.local_addr().expect("an address"));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let service = TowerToHyperService::new(service.clone());
-            tokio::spawn(async move {
-                let connection = auto::Builder::new(TokioExecutor::new());
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    });
+    let platform = serve_by_hyper(service).await;
     for (body, replayed) in [(DELIVERY, false), (DELIVERY_CAMEL, true)] {
         let reply = platform.post("/", body).await;
         assert_eq!((reply.status.as_u16(), &reply.body[..]), (200, &b"success"[..]));

@@ -148,11 +148,10 @@ async fn ask<T, E: Error + 'static>(
 mod tests {
     use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+    use tower_callback_testkit::{on_two_threads, switch};
+
     use super::*;
-    use crate::{
-        Attempt, MemoryStore,
-        threads::{on_two_threads, switch},
-    };
+    use crate::{Attempt, MemoryStore};
 
     /// No runtime is left when a run is dropped at the very end.
     #[test]

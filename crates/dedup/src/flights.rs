@@ -153,7 +153,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::threads::{on_two_threads, switch};
+    use tower_callback_testkit::{on_two_threads, switch};
 
     #[tokio::test(start_paused = true)]
     async fn the_followers_of_a_flight_that_is_given_up_start_anew_and_one_leads() {

@@ -125,8 +125,6 @@ mod shards;
 mod shared;
 mod step;
 mod store;
-#[cfg(test)]
-mod threads;
 
 #[doc(hidden)]
 pub use self::step::DedupStep;

@@ -26,7 +26,7 @@ impl<V> Shards<V> {
 
     pub(crate) fn lock(&self, hash: u128) -> MutexGuard<'_, Shard<V>> {
         #[cfg(test)]
-        crate::threads::switch();
+        tower_callback_testkit::switch();
         // The high half: a map within a shard goes by the low one.
         #[expect(clippy::cast_possible_truncation, reason = "any bits of a hash will do")]
         let shard = (hash >> 64) as usize % SHARDS;

@@ -122,8 +122,6 @@ mod settings;
 mod state;
 mod stats;
 mod step;
-#[cfg(test)]
-mod threads;
 mod turn;
 
 #[doc(hidden)]

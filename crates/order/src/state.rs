@@ -124,7 +124,7 @@ impl State {
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Traffic> {
         #[cfg(test)]
-        crate::threads::switch();
+        tower_callback_testkit::switch();
         self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

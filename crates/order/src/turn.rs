@@ -110,7 +110,7 @@ impl Waiter {
     pub(crate) fn may_go(&self) -> bool {
         let may_go = self.may_go.load(Ordering::Acquire);
         #[cfg(test)]
-        crate::threads::switch();
+        tower_callback_testkit::switch();
         may_go
     }
 
@@ -127,13 +127,10 @@ mod tests {
     use futures_util::{FutureExt, future::join_all};
     use tokio::task::yield_now;
     use tower_callback_contract::Timing;
+    use tower_callback_testkit::{on_two_threads, switch};
 
     use super::*;
-    use crate::{
-        Hold,
-        state::Sent,
-        threads::{on_two_threads, switch},
-    };
+    use crate::{Hold, state::Sent};
 
     /// One conversation, of which each thread has some messages at once.
     struct Conversation {

@@ -1,5 +1,5 @@
 //! What the tests of several crates share: bodies, a handler that the test plays, a platform, checks of
-//! readiness, and a captured log.
+//! readiness, a captured log, and two threads that meet.
 
 #![expect(clippy::unwrap_used, clippy::missing_panics_doc, reason = "for tests, which may panic")]
 
@@ -8,6 +8,7 @@ mod handler;
 mod log;
 mod platform;
 mod ready;
+mod threads;
 
 pub use self::{
     body::{BoxError, TestBody},
@@ -20,4 +21,5 @@ pub use self::{
         Answer, NeverReady, calls_the_service_that_was_polled_ready, is_always_ready, is_service,
         keeps_no_place_while_it_waits, passes_errors_of_readiness_through,
     },
+    threads::{on_two_threads, switch},
 };

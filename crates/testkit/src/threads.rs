@@ -6,7 +6,7 @@ use tokio::runtime::Builder;
 
 /// Runs this on two threads at once. Each has a runtime of its own, so that they share nothing
 /// else.
-pub(crate) fn on_two_threads(play: impl AsyncFn() + Sync) {
+pub fn on_two_threads(play: impl AsyncFn() + Sync) {
     thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
@@ -19,7 +19,7 @@ pub(crate) fn on_two_threads(play: impl AsyncFn() + Sync) {
 
 /// Gives the other thread time to go on, in most calls: by themselves, two threads would hardly
 /// ever meet between two locks.
-pub(crate) fn switch() {
+pub fn switch() {
     thread_local!(static RANDOM: Cell<u32> = const { Cell::new(1) });
     let mut random = RANDOM.get();
     random ^= random << 13;
